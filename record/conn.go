@@ -1,0 +1,138 @@
+package record
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+)
+
+// firstEpoch is that of the first application data (RFC 9147 section 6.1).
+const firstEpoch = 3
+
+// A Config describes one session as a handshake leaves it.
+type Config struct {
+	Suite CipherSuite
+	// Traffic secrets of epoch 3, as long as the hash of the suite.
+	SendSecret, ReceiveSecret []byte
+	// SendID is put into every record sent, ReceiveID is expected in every
+	// record received. The zero value is none.
+	SendID, ReceiveID ConnectionID
+}
+
+// String names the secrets by fingerprint only.
+func (c Config) String() string {
+	fingerprint := func(b []byte) []byte { sum := sha256.Sum256(b); return sum[:4] }
+	return fmt.Sprintf("record.Config{%v, send %x, receive %x, send ID %v, receive ID %v}", c.Suite,
+		fingerprint(c.SendSecret), fingerprint(c.ReceiveSecret), c.SendID, c.ReceiveID)
+}
+
+// Format writes String whatever the verb is, so that no secret is printed.
+func (c Config) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
+
+// MarshalText returns String, for encoders such as JSON.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// A Conn is the state of one session's records in both directions.
+type Conn struct {
+	send      *sealer
+	receive   [2]*opener // the newest epoch, then the one before it or nil
+	receiveID ConnectionID
+}
+
+// A Record is what Open has taken out of a datagram.
+type Record struct {
+	Type     ContentType
+	Content  []byte // aliases the datagram
+	Epoch    uint64
+	Sequence uint64
+	// Newest means that no authentic record came later than this one in the
+	// sender's order: only such a record may move the peer's address.
+	Newest bool
+}
+
+// NewConn returns the records of a session, from epoch 3 on.
+func NewConn(cfg Config) (*Conn, error) {
+	send, err := newSealer(cfg.Suite, cfg.SendSecret, firstEpoch, cfg.SendID)
+	if err != nil {
+		return nil, err
+	}
+	receive, err := newOpener(cfg.Suite, cfg.ReceiveSecret, firstEpoch)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{send: send, receiveID: cfg.ReceiveID}
+	c.install(receive)
+	return c, nil
+}
+
+// install makes o the newest epoch on receive. The one before it stays open
+// for records that were on their way (RFC 9147 section 4.2.1).
+func (c *Conn) install(o *opener) {
+	c.receive[1], c.receive[0] = c.receive[0], o
+}
+
+// Seal appends one record to dst. With last the record has no length and must
+// be the last of its datagram; without, another may follow. The content may
+// lie in the spare capacity of dst. On error dst is returned as it was:
+// ErrLimit where the keys are used up, ErrTooLarge for more than MaxContent
+// bytes. A content type that is not one of the constants is a mistake of the
+// caller and panics.
+func (c *Conn) Seal(dst []byte, t ContentType, content []byte, last bool) ([]byte, error) {
+	return c.send.seal(dst, t, content, last)
+}
+
+// Open opens the first record of a datagram in place and returns what follows
+// it. Where the record is rejected, rest is still returned if the record had a
+// length and this session's connection ID, so that the others of the datagram
+// can be opened. Rejection may overwrite the record, but never the last 16
+// bytes of the datagram, where a stateless reset has its token.
+func (c *Conn) Open(datagram []byte) (r Record, rest []byte, err error) {
+	h, end, err := parseHeader(datagram, &c.receiveID)
+	if err != nil {
+		return Record{}, nil, err
+	}
+	if end < len(datagram) {
+		rest = datagram[end:]
+	}
+	o := c.opener(h.first)
+	if o == nil {
+		return Record{}, rest, errEpoch
+	}
+	r, err = o.open(datagram[:end], h)
+	if o != c.receive[0] && c.receive[0].window.next > 0 {
+		r.Newest = false // a record of the newer epoch has been here
+	}
+	return r, rest, err
+}
+
+// opener returns the most recent epoch with the low bits of first, or nil
+// (RFC 9147 section 4.2.2).
+func (c *Conn) opener(first byte) *opener {
+	for _, o := range c.receive {
+		if o != nil && byte(o.epoch&epochMask) == first&epochMask {
+			return o
+		}
+	}
+	return nil
+}
+
+// Confirm notes that the peer is known to have received the record seq of the
+// current epoch. Without it sequence numbers have 16 bits after the first 64
+// records.
+func (c *Conn) Confirm(seq uint64) { c.send.confirm(seq) }
+
+// NextSequence returns the sequence number of the next record to be sealed.
+func (c *Conn) NextSequence() uint64 { return c.send.next }
+
+// NeedsRekey reports that the keys should be replaced: more than two thirds of
+// the records they may seal are sealed, or half of the failed attempts that
+// are allowed have been seen.
+func (c *Conn) NeedsRekey() bool {
+	return c.send.next >= sealNear || c.receive[0].failed >= failedNear
+}
+
+// Overhead returns how many bytes Seal adds at most to the content of a
+// record which is the last of its datagram.
+func (c *Conn) Overhead() int {
+	return newHeader(bitS, int(c.send.id.size)).size + 1 + tagSize
+}

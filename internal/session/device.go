@@ -1,0 +1,312 @@
+package session
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
+)
+
+// Errors that end a device's session or one of its requests.
+var (
+	// ErrClosed: the session has ended, here or at the server.
+	ErrClosed = errors.New("session closed")
+	// ErrExhausted: a key of the session has reached its limit (RFC 9147 section 4.5.3).
+	ErrExhausted = errors.New("session has reached the limit of its keys")
+	// ErrHandshakeTimeout: no m2 that opens has come in time.
+	ErrHandshakeTimeout = errors.New("handshake: no answer of the server that can be believed")
+	// ErrFingerprint: the key that came from GET /hs is not the pinned one.
+	ErrFingerprint = errors.New("handshake: the key offered is not the one of the pinned fingerprint")
+)
+
+// MaxUDPPayload is the largest UDP payload where nothing else is configured: an IPv6 packet
+// of 1280 bytes (RFC 8200 section 5) without its headers.
+const MaxUDPPayload = 1280 - 48
+
+// HandshakeTimeout is the deadline of a handshake (docs/protocol.md section 15).
+const HandshakeTimeout = 60 * time.Second
+
+// pingAfter is how long an open session waits for the application to send the first record.
+const pingAfter = 50 * time.Millisecond
+
+// DeviceConfig says whom a device trusts and who it is.
+type DeviceConfig struct {
+	Server      *handshake.ServerCredential // pinned whole, or nil and:
+	Suite       handshake.Suite
+	Fingerprint [32]byte // SHA-256 of cred_S, fetched by GET /hs
+
+	Key *handshake.PrivateKey // mode kem
+	PSK *handshake.PSK        // mode psk; both nil: mode none
+
+	MaxUDPPayload int           // bytes; 0: MaxUDPPayload
+	IdleTimeout   time.Duration // told to the server; 0: not told
+	Rand          io.Reader
+
+	Echo []byte   // remembered from an earlier m2, or nil
+	RTT  coap.RTT // remembered, or zero
+}
+
+// deviceState is docs/protocol.md section 10.
+type deviceState uint8
+
+const (
+	fetching    deviceState = iota // has sent GET /hs, waits for cred_S
+	handshaking                    // has sent m1, waits for m2
+	open                           // m2 has opened; sends and receives records
+	closed                         // has ended; err says why
+)
+
+// EventKind tells the events of a Device and a Server apart.
+type EventKind uint8
+
+// The kinds of Event.
+const (
+	EventOpen     EventKind = iota // Device: m2 has opened
+	EventClosed                    // the session has ended, Err says why
+	EventRequest                   // a request of the peer, to be answered with Respond
+	EventResponse                  // the response to request ID, or its failure in Err
+	EventPong                      // the answer to ping ID, or its failure in Err
+	EventWork                      // Server: public-key operations to be run
+)
+
+// An Event is what happened to a session.
+type Event struct {
+	Kind    EventKind
+	ID      uint64 // of the request or ping
+	Message coap.Message
+	Err     error
+	Session *Session // Server only
+	Work    *Work    // EventWork
+}
+
+// A Device is one session at the side that opens it.
+type Device struct {
+	cfg   DeviceConfig
+	state deviceState
+	err   error
+
+	initiator *handshake.Initiator
+	result    *handshake.Result
+	plain     *coap.Conn // carries the handshake, nil after it
+	transfer  uint64     // its exchange in plain
+	deadline  time.Time  // of the handshake
+	retryAt   time.Time  // when an unsealed failure is forgotten; zero: none
+	hint      error      // the last unsealed failure
+	hints     int
+
+	ch     *channel
+	pingAt time.Time // when the first record has to leave; zero: it has
+	first  uint64    // the ping that is the first record
+
+	scrap  coap.Batch
+	events []Event
+	next   int
+	stats  DeviceStats
+}
+
+// NewDevice starts a session: the first datagrams of the handshake go to out.
+func NewDevice(now time.Time, cfg DeviceConfig, out *Outbox) (*Device, error) {
+	if cfg.MaxUDPPayload == 0 {
+		cfg.MaxUDPPayload = MaxUDPPayload
+	}
+	d := &Device{cfg: cfg, deadline: now.Add(HandshakeTimeout)}
+	d.stats.Started = now
+	d.plain = coap.NewConn(coap.Config{
+		Rand:       cfg.Rand,
+		MaxMessage: cfg.MaxUDPPayload,
+		MaxBody:    maxHandshakeBody,
+		RTT:        cfg.RTT,
+	})
+	if cfg.Server == nil {
+		return d, d.fetch(now, out)
+	}
+	return d, d.initiate(now, out)
+}
+
+// Receive takes a datagram of the server and changes it in place.
+func (d *Device) Receive(now time.Time, datagram []byte, out *Outbox) {
+	switch {
+	case len(datagram) == 0 || d.state == closed:
+	case isPlain(datagram[0]):
+		d.stats.Handshake.received(len(datagram))
+		d.receivePlain(now, datagram, out)
+	case isRecord(datagram[0]) && d.state == open:
+		d.stats.Records.received(len(datagram))
+		d.receiveRecords(now, datagram, out)
+	}
+}
+
+// isPlain and isRecord demultiplex by the first byte (docs/protocol.md section 1).
+func isPlain(first byte) bool  { return first>>6 == 1 }
+func isRecord(first byte) bool { return first>>5 == 1 }
+
+func (d *Device) receiveRecords(now time.Time, datagram []byte, out *Outbox) {
+	got := d.ch.receive(now, datagram)
+	d.stats.Rejected += uint64(got.rejected + got.replayed)
+	d.settle(now, out)
+	if d.ch.closed && d.state == open {
+		d.end(ErrClosed)
+	}
+}
+
+// Advance does what was due at Deadline.
+func (d *Device) Advance(now time.Time, out *Outbox) {
+	switch d.state {
+	case fetching, handshaking:
+		d.advanceHandshake(now, out)
+	case open:
+		if !d.pingAt.IsZero() && !now.Before(d.pingAt) {
+			d.pingAt = time.Time{}
+			d.first = d.ch.coap.Ping(now, &d.scrap)
+		}
+		d.ch.coap.Advance(now, &d.scrap)
+		d.settle(now, out)
+	}
+}
+
+// Deadline is when Advance has to be called next; zero if never.
+func (d *Device) Deadline() time.Time {
+	switch d.state {
+	case fetching, handshaking:
+		return earliest(d.deadline, earliest(d.retryAt, d.plain.Deadline()))
+	case open:
+		return earliest(d.pingAt, d.ch.coap.Deadline())
+	}
+	return time.Time{}
+}
+
+// earliest is the earlier of two times, of which zero is never.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// Request sends a request; its response comes as an EventResponse with the same ID.
+func (d *Device) Request(now time.Time, m coap.Message, opt coap.RequestOptions, out *Outbox) (uint64, error) {
+	if d.state != open {
+		return 0, ErrClosed
+	}
+	d.pingAt = time.Time{}
+	id, err := d.ch.coap.Request(now, m, opt, &d.scrap)
+	d.settle(now, out)
+	return id, err
+}
+
+// Ping asks the server for a sign of life; its answer comes as an EventPong.
+func (d *Device) Ping(now time.Time, out *Outbox) (uint64, error) {
+	if d.state != open {
+		return 0, ErrClosed
+	}
+	d.pingAt = time.Time{}
+	id := d.ch.coap.Ping(now, &d.scrap)
+	d.settle(now, out)
+	return id, nil
+}
+
+// Cancel forgets a request; no event comes for it.
+func (d *Device) Cancel(id uint64) {
+	if d.state == open {
+		d.ch.coap.Cancel(id)
+	}
+}
+
+// Close ends the session and tells the server.
+func (d *Device) Close(out *Outbox) {
+	if d.state == open {
+		d.ch.close(netip.AddrPort{}, out, &d.stats.Records)
+	}
+	d.end(ErrClosed)
+}
+
+// Next is the next event, false if there is none.
+func (d *Device) Next() (Event, bool) {
+	if d.next == len(d.events) {
+		d.events, d.next = d.events[:0], 0
+		return Event{}, false
+	}
+	d.next++
+	return d.events[d.next-1], true
+}
+
+// Stats is what the session has cost so far.
+func (d *Device) Stats() DeviceStats { return d.stats }
+
+// Result is the outcome of the handshake, nil before EventOpen.
+func (d *Device) Result() *handshake.Result { return d.result }
+
+// RTT is the current estimate of the round-trip time.
+func (d *Device) RTT() coap.RTT {
+	if d.ch != nil {
+		return d.ch.coap.RTT()
+	}
+	return d.plain.RTT()
+}
+
+// settle seals what CoAP has to send and takes its events.
+func (d *Device) settle(now time.Time, out *Outbox) {
+	err := d.ch.flush(netip.AddrPort{}, out, &d.stats.Records)
+	for ev, ok := d.ch.coap.Next(); ok; ev, ok = d.ch.coap.Next() {
+		d.take(now, ev, out)
+	}
+	if err != nil || d.ch.rec.NeedsRekey() {
+		d.end(ErrExhausted)
+	}
+}
+
+// take turns an event of CoAP into one of the session.
+func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
+	switch ev.Kind {
+	case coap.EventRequest:
+		d.events = append(d.events, Event{Kind: EventRequest, ID: ev.ID, Message: ev.Message})
+	case coap.EventResponse:
+		d.events = append(d.events, Event{Kind: EventResponse, ID: ev.ID, Message: ev.Message})
+	case coap.EventPong:
+		d.pong(ev)
+	case coap.EventFailed:
+		d.failed(ev)
+	}
+}
+
+// pong reports an answered ping, unless it was the session's own first record.
+func (d *Device) pong(ev coap.Event) {
+	if ev.ID != d.first {
+		d.events = append(d.events, Event{Kind: EventPong, ID: ev.ID})
+	}
+}
+
+// failed reports a request or ping without an answer. Without one to its first record the
+// session has never been confirmed.
+func (d *Device) failed(ev coap.Event) {
+	if ev.ID == d.first {
+		d.end(ErrHandshakeTimeout)
+		return
+	}
+	d.events = append(d.events, Event{Kind: EventResponse, ID: ev.ID, Err: ev.Err})
+}
+
+// Respond answers an EventRequest.
+func (d *Device) Respond(now time.Time, id uint64, m coap.Message, out *Outbox) error {
+	if d.state != open {
+		return ErrClosed
+	}
+	err := d.ch.coap.Respond(now, id, m, &d.scrap)
+	d.settle(now, out)
+	return err
+}
+
+// end closes the session, once.
+func (d *Device) end(err error) {
+	if d.state == closed {
+		return
+	}
+	d.state, d.err = closed, err
+	d.events = append(d.events, Event{Kind: EventClosed, Err: err})
+}
+
+// Hint is the last unproven failure of a handshake under way, nil if there was none.
+func (d *Device) Hint() error { return d.hint }

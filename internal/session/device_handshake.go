@@ -1,0 +1,264 @@
+package session
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/codes"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/record"
+)
+
+const (
+	// maxHandshakeBody bounds m1, m2 and cred_S (docs/protocol.md section 4).
+	maxHandshakeBody = 8192
+	// maxHints is how many unsealed failures end an attempt (docs/protocol.md section 9).
+	maxHints = 4
+	// firstPause follows the first unsealed failure, doubling after each.
+	firstPause = 200 * time.Millisecond
+)
+
+// A HintError is the plain CoAP answer that the server, or anybody on the path, gave
+// instead of m2. Nothing proves it.
+type HintError struct {
+	Code codes.Code
+}
+
+func (e *HintError) Error() string {
+	switch e.Code {
+	case codes.Unauthorized:
+		return "handshake refused without proof (4.01): the server does not have the pinned key or its suite, or m1 did not open there"
+	case codes.BadRequest:
+		return "handshake refused without proof (4.00): the server does not understand m1; is it another version?"
+	case codes.NotFound:
+		return "handshake refused without proof (4.04): the server has no key of the configured suite"
+	}
+	return fmt.Sprintf("handshake refused without proof (%d.%02d)", e.Code>>5, e.Code&31)
+}
+
+// hsPath is the resource of the handshake.
+func hsPath() message.Options { return message.Options{{ID: message.URIPath, Value: []byte("hs")}} }
+
+// fetch asks for the server's credential (docs/protocol.md section 7.4).
+func (d *Device) fetch(now time.Time, out *Outbox) error {
+	d.state = fetching
+	query := fmt.Appendf(nil, "s=%d", d.cfg.Suite)
+	m := coap.Message{Code: codes.GET, Options: append(hsPath(), message.Option{ID: message.URIQuery, Value: query})}
+	return d.send(now, m, d.cfg.Suite.PublicKeySize()+16, out)
+}
+
+// initiate makes m1 and sends it.
+func (d *Device) initiate(now time.Time, out *Outbox) error {
+	i, err := handshake.NewInitiator(d.cfg.Rand, handshake.InitiatorConfig{
+		Server: d.cfg.Server,
+		Key:    d.cfg.Key,
+		PSK:    d.cfg.PSK,
+		Parameters: handshake.Parameters{
+			MaxUDPPayload: uint16(d.cfg.MaxUDPPayload),
+			IdleTimeout:   d.cfg.IdleTimeout,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	d.initiator, d.state = i, handshaking
+	d.stats.M1 = len(i.M1())
+	return d.post(now, out)
+}
+
+// post sends m1, under a new Request-Tag each time.
+func (d *Device) post(now time.Time, out *Outbox) error {
+	m := coap.Message{Code: codes.POST, Options: hsPath(), Payload: d.initiator.M1()}
+	return d.send(now, m, d.initiator.ResponseSize(), out)
+}
+
+// send starts the one exchange that the plain lane has at a time.
+func (d *Device) send(now time.Time, m coap.Message, expect int, out *Outbox) error {
+	id, err := d.plain.Request(now, m, coap.RequestOptions{
+		ExpectBody: expect,
+		Timeout:    d.deadline.Sub(now),
+		Echo:       d.cfg.Echo,
+	}, &d.scrap)
+	d.transfer = id
+	d.flushPlain(out)
+	return err
+}
+
+func (d *Device) flushPlain(out *Outbox) {
+	for i := range d.scrap.Len() {
+		b := d.scrap.Datagram(i)
+		d.stats.Handshake.sent(len(b))
+		out.add(netip.AddrPort{}, b)
+	}
+	d.scrap.Reset()
+}
+
+func (d *Device) receivePlain(now time.Time, datagram []byte, out *Outbox) {
+	if d.plain == nil {
+		return // what comes late of the handshake
+	}
+	d.plain.Receive(now, datagram, &d.scrap)
+	d.flushPlain(out)
+	d.answers(now, out)
+}
+
+func (d *Device) advanceHandshake(now time.Time, out *Outbox) {
+	if !now.Before(d.deadline) {
+		d.end(d.timeout())
+		return
+	}
+	if !d.retryAt.IsZero() && !now.Before(d.retryAt) {
+		d.retry(now, out)
+	}
+	d.plain.Advance(now, &d.scrap)
+	d.flushPlain(out)
+	d.answers(now, out)
+}
+
+// timeout names the last hint, so that a person sees what may be wrong.
+func (d *Device) timeout() error {
+	if d.hint != nil {
+		return fmt.Errorf("%w; the last unproven one: %w", ErrHandshakeTimeout, d.hint)
+	}
+	return ErrHandshakeTimeout
+}
+
+// answers takes the events of the plain lane.
+func (d *Device) answers(now time.Time, out *Outbox) {
+	for d.plain != nil && d.state != closed {
+		ev, ok := d.plain.Next()
+		if !ok {
+			return
+		}
+		if ev.ID == d.transfer {
+			d.answer(now, ev, out)
+		}
+	}
+}
+
+// answer acts on the end of a transfer: none of it is authentic until it opens.
+func (d *Device) answer(now time.Time, ev coap.Event, out *Outbox) {
+	switch {
+	case ev.Kind == coap.EventFailed:
+		d.failure(now, ev.Err)
+	case ev.Message.Code == codes.Changed && d.state == handshaking:
+		d.finish(now, ev.Message.Payload, out)
+	case ev.Message.Code == codes.Content && d.state == fetching:
+		d.pin(now, ev.Message.Payload, out)
+	default:
+		d.failure(now, &HintError{ev.Message.Code})
+	}
+}
+
+// failure waits, and tries again; after maxHints of them the attempt ends.
+func (d *Device) failure(now time.Time, hint error) {
+	d.hint, d.hints = hint, d.hints+1
+	d.stats.Hints++
+	if d.hints >= maxHints {
+		d.end(d.timeout())
+		return
+	}
+	d.retryAt = now.Add(firstPause << (d.hints - 1))
+}
+
+func (d *Device) retry(now time.Time, out *Outbox) {
+	d.retryAt = time.Time{}
+	var err error
+	switch {
+	case d.state == fetching:
+		err = d.fetch(now, out)
+	case d.initiator == nil:
+		err = d.initiate(now, out)
+	default:
+		err = d.post(now, out)
+	}
+	if err != nil {
+		d.end(err)
+	}
+}
+
+// pin takes a fetched credential if it is the one of the fingerprint.
+func (d *Device) pin(now time.Time, credS []byte, out *Outbox) {
+	sum := sha256.Sum256(credS)
+	if subtle.ConstantTimeCompare(sum[:], d.cfg.Fingerprint[:]) != 1 {
+		d.failure(now, ErrFingerprint)
+		return
+	}
+	cred, err := handshake.ParseServerCredential(bytes.Clone(credS))
+	if err != nil {
+		d.end(fmt.Errorf("the pinned fingerprint is of a key that cannot be used: %w", err))
+		return
+	}
+	if cred.Suite() != d.cfg.Suite {
+		d.end(fmt.Errorf("the pinned fingerprint is of a key of suite %d, configured is %d", cred.Suite(), d.cfg.Suite))
+		return
+	}
+	d.cfg.Server, d.hints = cred, 0
+	if err := d.initiate(now, out); err != nil {
+		d.end(err)
+	}
+}
+
+// finish opens m2, or a sealed refusal. What does not open is fetched again.
+func (d *Device) finish(now time.Time, m2 []byte, out *Outbox) {
+	r, err := d.initiator.Finish(m2)
+	var refusal *handshake.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		d.refused(now, refusal)
+	case err != nil:
+		d.plain.Refetch(now, d.transfer, &d.scrap)
+		d.flushPlain(out)
+	default:
+		d.stats.M2 = len(m2)
+		d.establish(now, r)
+	}
+}
+
+// refused believes a refusal: only the server can have sealed it.
+func (d *Device) refused(now time.Time, refusal *handshake.Refusal) {
+	at := now.Add(refusal.RetryAfter)
+	if refusal.Code != handshake.RefusalBusy || !at.Before(d.deadline) {
+		d.end(refusal)
+		return
+	}
+	// The same m1 would get the same refusal: the next attempt makes new keys.
+	d.hint, d.retryAt, d.initiator = refusal, at, nil
+}
+
+// establish starts the record layer.
+func (d *Device) establish(now time.Time, r *handshake.Result) {
+	id, err := record.NewConnectionID(r.ConnectionID)
+	if err == nil {
+		d.ch, err = newChannel(r, id, record.ConnectionID{}, coap.Config{
+			Rand:       d.cfg.Rand,
+			MaxMessage: payloadLimit(d.cfg.MaxUDPPayload, r.Peer),
+			RTT:        d.plain.RTT(),
+		}, &d.scrap)
+	}
+	if err != nil {
+		d.end(fmt.Errorf("handshake: the server's parameters cannot be used: %w", err))
+		return
+	}
+	d.result, d.plain, d.initiator = r, nil, nil
+	d.state, d.stats.Opened = open, now
+	d.pingAt = now.Add(pingAfter)
+	d.events = append(d.events, Event{Kind: EventOpen})
+}
+
+// payloadLimit is the largest UDP payload toward a peer: the smaller of what we configured
+// and what it takes.
+func payloadLimit(ours int, peer handshake.Parameters) int {
+	if peer.MaxUDPPayload == 0 {
+		return min(ours, MaxUDPPayload)
+	}
+	return min(ours, int(peer.MaxUDPPayload))
+}

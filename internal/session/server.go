@@ -1,0 +1,234 @@
+package session
+
+import (
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/record"
+)
+
+// A Client is a device as the server's policy knows it.
+type Client struct {
+	Name string               // empty in mode none
+	Key  *handshake.PublicKey // mode kem
+	PSK  *handshake.PSK       // mode psk
+}
+
+// An Authorizer decides about the credential that a sealed_1 named. It runs off the packet
+// loop, many at once. An error that is a *handshake.Refusal says what the device is told;
+// any other error is told as "credential not accepted".
+type Authorizer func(suite handshake.Suite, c handshake.ClientCredential) (Client, error)
+
+// Default limits of a ServerConfig.
+const (
+	DefaultMaxHalfOpen    = 4096
+	DefaultMaxSessions    = 1 << 20
+	DefaultIdleTimeout    = 24 * time.Hour // docs/protocol.md section 15
+	halfOpenTimeout       = 60 * time.Second
+	digestMemory          = 60 * time.Second // after confirmation
+	busyRetry             = 5 * time.Second
+	halfOpenSharePrefixes = 8 // a prefix may hold one part in 8 of the half-open sessions
+)
+
+// ServerConfig is what a Server needs. The secrets are random and outlive restarts.
+type ServerConfig struct {
+	Keys      []*handshake.PrivateKey // one for each suite offered
+	Authorize Authorizer
+	Rand      io.Reader
+
+	Echo       *coap.EchoKeys
+	AlwaysEcho bool
+	ResetKey   [32]byte
+
+	MaxUDPPayload int           // bytes; 0: MaxUDPPayload
+	MaxBody       int           // of a request, bytes; 0: coap's default
+	MaxHalfOpen   int           // 0: DefaultMaxHalfOpen
+	MaxSessions   int           // 0: DefaultMaxSessions
+	IdleTimeout   time.Duration // 0: DefaultIdleTimeout
+}
+
+func (c *ServerConfig) setDefaults() {
+	if c.MaxUDPPayload == 0 {
+		c.MaxUDPPayload = MaxUDPPayload
+	}
+	if c.MaxHalfOpen == 0 {
+		c.MaxHalfOpen = DefaultMaxHalfOpen
+	}
+	if c.MaxSessions == 0 {
+		c.MaxSessions = DefaultMaxSessions
+	}
+	if c.IdleTimeout == 0 {
+		c.IdleTimeout = DefaultIdleTimeout
+	}
+}
+
+// A Server is all sessions of one UDP port, at the side that answers.
+type Server struct {
+	cfg       ServerConfig
+	responder *handshake.Responder
+	lane      *coap.Lane
+	sessions  sessionTable
+	pending   map[digest]*Session // by m1, while its m2 is remembered
+	timers    timerHeap
+	scrap     coap.Batch
+	events    []Event
+	next      int
+	stats     ServerStats
+}
+
+// NewServer makes a server without sessions.
+func NewServer(cfg ServerConfig) *Server {
+	cfg.setDefaults()
+	s := &Server{
+		cfg:       cfg,
+		responder: handshake.NewResponder(cfg.Keys...),
+		sessions:  newSessionTable(),
+		pending:   make(map[digest]*Session),
+	}
+	s.lane = coap.NewLane(coap.LaneConfig{
+		Echo:       cfg.Echo,
+		AlwaysEcho: cfg.AlwaysEcho,
+		Get:        newPublic(cfg.Keys).get,
+	})
+	return s
+}
+
+// Receive takes a datagram and changes it in place.
+func (s *Server) Receive(now time.Time, from netip.AddrPort, datagram []byte, out *Outbox) {
+	switch {
+	case len(datagram) > 0 && isPlain(datagram[0]):
+		s.stats.Plain.received(len(datagram))
+		s.receivePlain(now, from, datagram, out)
+	case len(datagram) > 0 && isRecord(datagram[0]):
+		s.stats.Records.received(len(datagram))
+		s.receiveRecords(now, from, datagram, out)
+	default:
+		s.stats.Dropped++
+	}
+}
+
+// receiveRecords gives a datagram to the session that its first record names.
+func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []byte, out *Outbox) {
+	id, ok := record.PeekConnectionID(datagram)
+	session := s.sessions.get(id)
+	if !ok || session == nil || session.ch == nil {
+		s.stats.UnknownID++
+		return
+	}
+	got := session.ch.receive(now, datagram)
+	s.stats.Rejected += uint64(got.rejected)
+	s.stats.Replayed += uint64(got.replayed)
+	if got.opened == 0 {
+		return
+	}
+	if got.newest {
+		session.peer = from
+	}
+	session.heard = now
+	if session.state == halfOpen {
+		s.confirm(now, session, out)
+	}
+	s.settle(now, session, out)
+}
+
+// settle seals what a session's CoAP has to send, takes its events and sets its timer.
+func (s *Server) settle(now time.Time, session *Session, out *Outbox) {
+	err := session.ch.flush(session.peer, out, &s.stats.Records)
+	for ev, ok := session.ch.coap.Next(); ok; ev, ok = session.ch.coap.Next() {
+		s.take(session, ev)
+	}
+	switch {
+	case session.ch.closed:
+		s.remove(session, ErrClosed)
+	case err != nil || session.ch.rec.NeedsRekey():
+		session.ch.close(session.peer, out, &s.stats.Records)
+		s.remove(session, ErrExhausted)
+	default:
+		s.timers.set(session, session.deadline(s.cfg.IdleTimeout))
+	}
+}
+
+func (s *Server) take(session *Session, ev coap.Event) {
+	if ev.Kind == coap.EventRequest {
+		s.events = append(s.events, Event{Kind: EventRequest, ID: ev.ID, Message: ev.Message, Session: session})
+	}
+}
+
+// Respond answers an EventRequest.
+func (s *Server) Respond(now time.Time, session *Session, id uint64, m coap.Message, out *Outbox) error {
+	if session.state != confirmed {
+		return ErrClosed
+	}
+	err := session.ch.coap.Respond(now, id, m, &s.scrap)
+	s.settle(now, session, out)
+	return err
+}
+
+// Close ends all sessions and tells their devices.
+func (s *Server) Close(out *Outbox) {
+	for _, session := range s.sessions.all() {
+		if session.state == confirmed {
+			session.ch.close(session.peer, out, &s.stats.Records)
+		}
+		s.remove(session, ErrClosed)
+	}
+}
+
+// Deadline is when Advance has to be called next; zero if never.
+func (s *Server) Deadline() time.Time {
+	return earliest(s.lane.Deadline(), s.timers.earliest())
+}
+
+// Advance does what was due at Deadline.
+func (s *Server) Advance(now time.Time, out *Outbox) {
+	s.lane.Advance(now)
+	for {
+		session := s.timers.due(now)
+		if session == nil {
+			return
+		}
+		s.advance(now, session, out)
+	}
+}
+
+// advance does what is due for one session.
+func (s *Server) advance(now time.Time, session *Session, out *Outbox) {
+	if session.m2 != nil && !session.forgetAt.IsZero() && !now.Before(session.forgetAt) {
+		s.forget(session)
+	}
+	switch {
+	case session.state == halfOpen && !now.Before(session.expires):
+		s.stats.Expired++
+		s.remove(session, ErrHandshakeTimeout)
+	case session.state == confirmed && !now.Before(session.idleAt(s.cfg.IdleTimeout)):
+		s.remove(session, ErrClosed)
+	default:
+		session.ch.coap.Advance(now, &s.scrap)
+		s.settle(now, session, out)
+	}
+}
+
+// Next is the next event, false if there is none.
+func (s *Server) Next() (Event, bool) {
+	if s.next == len(s.events) {
+		clear(s.events)
+		s.events, s.next = s.events[:0], 0
+		return Event{}, false
+	}
+	s.next++
+	return s.events[s.next-1], true
+}
+
+// Stats counts since NewServer.
+func (s *Server) Stats() ServerStats {
+	st := s.stats
+	st.HalfOpen = s.sessions.halfOpen
+	st.Sessions = s.sessions.confirmed
+	return st
+}
+
+// LaneStats counts what the plain lane has seen.
+func (s *Server) LaneStats() coap.LaneStats { return s.lane.Stats() }

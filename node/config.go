@@ -1,0 +1,205 @@
+package node
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/pqcoap/pqcoap/handshake"
+)
+
+// ErrConfig is wrapped by every error about a configuration file.
+var ErrConfig = errors.New("configuration")
+
+// A Config says whom a device trusts and who it is.
+type Config struct {
+	Name   string // the device's own, for logs; the server has its own records
+	Server string // host, host:port or coap+pq://host:port
+
+	Trust       *handshake.ServerCredential // the server's key pinned whole, or nil and:
+	Suite       handshake.Suite
+	Fingerprint [32]byte // SHA-256 of the server's credential, which is fetched
+
+	Key *handshake.PrivateKey // the device's KEM key (mode kem), or
+	PSK *handshake.PSK        // the pre-shared key (mode psk); both nil: anonymous
+
+	MaxUDPPayload int           // largest UDP payload, bytes; 0: 1232
+	IdleTimeout   time.Duration // after which the server may forget the session; 0: the server's
+	Memory        *Memory       // shared by connections to speed up later handshakes; may be nil
+}
+
+// file is the TOML form of a Config.
+type file struct {
+	Name          string `toml:"name"`
+	Server        string `toml:"server"`
+	ServerKey     string `toml:"server_key,omitempty"`
+	Fingerprint   string `toml:"fingerprint,omitempty"`
+	Suite         uint8  `toml:"suite"`
+	Key           string `toml:"key,omitempty"`
+	MaxUDPPayload int    `toml:"max_udp_payload,omitempty"`
+	IdleTimeout   int64  `toml:"idle_timeout,omitempty"`
+}
+
+// maxConfigFile bounds what is read; the largest key object is far smaller.
+const maxConfigFile = 64 << 10
+
+// LoadConfig reads a device's configuration file. The file holds a private key: one that
+// others may read is refused.
+func LoadConfig(path string) (Config, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := private(path, info); err != nil {
+		return Config{}, err
+	}
+	if info.Size() > maxConfigFile {
+		return Config{}, fmt.Errorf("%w: %s: larger than %d bytes: is it a device's file?", ErrConfig, path, maxConfigFile)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	cfg, err := ParseConfig(b)
+	if err != nil {
+		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return cfg, nil
+}
+
+// private refuses a file with a key in it that others may read.
+func private(path string, info fs.FileInfo) error {
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%w: %s holds a private key and has mode %04o, which lets others read it: run chmod 600 %s",
+			ErrConfig, path, info.Mode().Perm(), path)
+	}
+	return nil
+}
+
+// ParseConfig reads the TOML of a configuration file.
+func ParseConfig(b []byte) (Config, error) {
+	var f file
+	meta, err := toml.Decode(string(b), &f)
+	if err != nil {
+		var at toml.ParseError
+		if errors.As(err, &at) {
+			return Config{}, fmt.Errorf("%w: line %d: not TOML, or a value of the wrong type", ErrConfig, at.Position.Line)
+		}
+		return Config{}, fmt.Errorf("%w: a value has the wrong type: want text in quotes, or a whole number", ErrConfig)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return Config{}, fmt.Errorf("%w: unknown key %q: the keys are name, server, server_key, fingerprint, suite, key, max_udp_payload, idle_timeout", ErrConfig, unknown[0].String())
+	}
+	return f.config()
+}
+
+func (f *file) config() (Config, error) {
+	cfg := Config{
+		Name: f.Name, Server: f.Server, Suite: handshake.Suite(f.Suite),
+		MaxUDPPayload: f.MaxUDPPayload, IdleTimeout: time.Duration(f.IdleTimeout) * time.Second,
+	}
+	if !cfg.Suite.Valid() {
+		return Config{}, fmt.Errorf("%w: suite: want 1, 2, 3 or 4", ErrConfig)
+	}
+	if f.MaxUDPPayload != 0 && (f.MaxUDPPayload < minUDPPayload || f.MaxUDPPayload > maxUDPPayload) {
+		return Config{}, fmt.Errorf("%w: max_udp_payload: want %d to %d", ErrConfig, minUDPPayload, maxUDPPayload)
+	}
+	if f.IdleTimeout < 0 || f.IdleTimeout > maxIdle {
+		return Config{}, fmt.Errorf("%w: idle_timeout: want seconds, 0 to %d", ErrConfig, maxIdle)
+	}
+	if err := f.trust(&cfg); err != nil {
+		return Config{}, err
+	}
+	return cfg, f.identity(&cfg)
+}
+
+const (
+	minUDPPayload = 80 // an IPv6 packet of 128 bytes
+	maxUDPPayload = 65527
+	maxIdle       = 1 << 31
+)
+
+// trust reads how the server is pinned.
+func (f *file) trust(cfg *Config) error {
+	switch {
+	case f.ServerKey != "" && f.Fingerprint != "":
+		return fmt.Errorf("%w: server_key and fingerprint: want one of them", ErrConfig)
+	case f.ServerKey != "":
+		b, err := base64.RawURLEncoding.DecodeString(f.ServerKey)
+		if err != nil {
+			return fmt.Errorf("%w: server_key: want base64url without padding", ErrConfig)
+		}
+		if cfg.Trust, err = handshake.ParseServerCredential(b); err != nil {
+			return fmt.Errorf("%w: server_key: %w", ErrConfig, err)
+		}
+		if cfg.Trust.Suite() != cfg.Suite {
+			return fmt.Errorf("%w: server_key: a key of suite %d, but suite = %d", ErrConfig, cfg.Trust.Suite(), cfg.Suite)
+		}
+	case f.Fingerprint != "":
+		b, err := hex.DecodeString(f.Fingerprint)
+		if err != nil || len(b) != len(cfg.Fingerprint) {
+			return fmt.Errorf("%w: fingerprint: want 64 hex digits, as pqcoap-server fingerprint prints them", ErrConfig)
+		}
+		copy(cfg.Fingerprint[:], b)
+	default:
+		return fmt.Errorf("%w: server_key or fingerprint: one is needed, to know the server by", ErrConfig)
+	}
+	return nil
+}
+
+// identity reads the device's own key, of either kind.
+func (f *file) identity(cfg *Config) error {
+	if f.Key == "" {
+		return nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(f.Key)
+	if err != nil {
+		return fmt.Errorf("%w: key: want base64url without padding", ErrConfig)
+	}
+	defer clear(b)
+	if psk, err := handshake.ParsePSK(b); err == nil {
+		cfg.PSK = psk
+		return nil
+	}
+	if cfg.Key, err = handshake.ParsePrivateKey(b); err != nil {
+		return fmt.Errorf("%w: key: %w", ErrConfig, err)
+	}
+	if cfg.Key.Suite() != cfg.Suite {
+		return fmt.Errorf("%w: key: a key of suite %d, but suite = %d", ErrConfig, cfg.Key.Suite(), cfg.Suite)
+	}
+	return nil
+}
+
+// AppendConfig appends the TOML form of a configuration, which ParseConfig reads.
+func AppendConfig(b []byte, cfg Config) ([]byte, error) {
+	f := file{
+		Name: cfg.Name, Server: cfg.Server, Suite: uint8(cfg.Suite),
+		MaxUDPPayload: cfg.MaxUDPPayload, IdleTimeout: int64(cfg.IdleTimeout / time.Second),
+	}
+	if cfg.Trust != nil {
+		f.Suite = uint8(cfg.Trust.Suite())
+		f.ServerKey = base64.RawURLEncoding.EncodeToString(cfg.Trust.Bytes())
+	} else {
+		f.Fingerprint = hex.EncodeToString(cfg.Fingerprint[:])
+	}
+	switch {
+	case cfg.Key != nil:
+		f.Key = base64.RawURLEncoding.EncodeToString(cfg.Key.Append(nil))
+	case cfg.PSK != nil:
+		f.Key = base64.RawURLEncoding.EncodeToString(cfg.PSK.Append(nil))
+	}
+	buf := bytes.NewBuffer(b)
+	fmt.Fprintln(buf, "# A pqcoap device. This file holds its private key: keep it 0600 and do not copy it.")
+	if err := toml.NewEncoder(buf).Encode(f); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return buf.Bytes(), nil
+}

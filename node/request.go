@@ -1,0 +1,81 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/codes"
+
+	"github.com/pqcoap/pqcoap/coap"
+)
+
+// Get fetches a resource. path may have a query, as in "/telemetry?last=3".
+func (c *Conn) Get(ctx context.Context, path string) (coap.Message, error) {
+	return c.do(ctx, codes.GET, path, nil, nil)
+}
+
+// Post sends a body of a content format (RFC 7252 section 12.3) to a resource.
+func (c *Conn) Post(ctx context.Context, path string, format message.MediaType, body []byte) (coap.Message, error) {
+	return c.do(ctx, codes.POST, path, &format, body)
+}
+
+// Put creates or replaces a resource.
+func (c *Conn) Put(ctx context.Context, path string, format message.MediaType, body []byte) (coap.Message, error) {
+	return c.do(ctx, codes.PUT, path, &format, body)
+}
+
+// Delete removes a resource.
+func (c *Conn) Delete(ctx context.Context, path string) (coap.Message, error) {
+	return c.do(ctx, codes.DELETE, path, nil, nil)
+}
+
+func (c *Conn) do(ctx context.Context, code codes.Code, path string, format *message.MediaType, body []byte) (coap.Message, error) {
+	options, err := pathOptions(path, format)
+	if err != nil {
+		return coap.Message{}, err
+	}
+	return c.Do(ctx, coap.Message{Code: code, Options: options, Payload: body})
+}
+
+// pathOptions decomposes a path with query (RFC 7252 section 6.4).
+func pathOptions(path string, format *message.MediaType) (message.Options, error) {
+	u, err := url.Parse(path)
+	if err != nil || u.IsAbs() || u.Host != "" {
+		return nil, fmt.Errorf("node: path %q: want one like /telemetry?last=3", path)
+	}
+	var options message.Options
+	if p := strings.TrimPrefix(u.EscapedPath(), "/"); p != "" {
+		if options, err = appendSegments(options, message.URIPath, strings.Split(p, "/")); err != nil {
+			return nil, err
+		}
+	}
+	if format != nil {
+		var buf [4]byte
+		n, err := message.EncodeUint32(buf[:], uint32(*format))
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, message.Option{ID: message.ContentFormat, Value: buf[:n]})
+	}
+	if u.RawQuery != "" {
+		return appendSegments(options, message.URIQuery, strings.Split(u.RawQuery, "&"))
+	}
+	return options, nil
+}
+
+// maxSegment is the longest Uri-Path or Uri-Query (RFC 7252 table 4).
+const maxSegment = 255
+
+func appendSegments(options message.Options, id message.OptionID, escaped []string) (message.Options, error) {
+	for _, e := range escaped {
+		s, err := url.PathUnescape(e)
+		if err != nil || len(s) > maxSegment {
+			return nil, fmt.Errorf("node: part %q of the path: at most %d bytes, with %%-escapes that are whole", e, maxSegment)
+		}
+		options = append(options, message.Option{ID: id, Value: []byte(s)})
+	}
+	return options, nil
+}

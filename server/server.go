@@ -1,0 +1,307 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/session"
+)
+
+// ErrClosed is what Serve returns after Close.
+var ErrClosed = errors.New("server: closed")
+
+// A Client is a device as the server's policy knows it: its name, and the public key or PSK
+// that its credential stands for.
+type Client = session.Client
+
+// An Authorizer decides about the credential that a device has named. It is called by many
+// goroutines. An error that is a *handshake.Refusal is told to the device, any other error
+// only that its credential is not accepted.
+type Authorizer = session.Authorizer
+
+// Stats counts what a server has seen.
+type Stats = session.ServerStats
+
+// Secrets are a server's random keys that outlive a restart.
+type Secrets struct {
+	Echo  [32]byte // of Echo values good for 24 h
+	Reset [32]byte // of reset tokens
+}
+
+// A Config is what a Server needs. Keys, Authorize and Handler have no default.
+type Config struct {
+	Keys      []*handshake.PrivateKey // one a suite
+	Authorize Authorizer
+	Secrets   Secrets
+	Handler   coap.Handler
+	Log       *slog.Logger // nil: none
+
+	AlwaysEcho    bool          // demand a proven address always, not only under load
+	MaxUDPPayload int           // bytes; 0: 1232
+	MaxBody       int           // largest request body, bytes; 0: 1 MiB
+	MaxHalfOpen   int           // 0: 4096
+	MaxSessions   int           // 0: 1048576
+	IdleTimeout   time.Duration // 0: 24 h
+	Workers       int           // for public-key operations; 0: one a core
+	MaxHandlers   int           // at work at once; 0: 1024
+}
+
+// A PacketConn is what a Server needs of a UDP socket; *net.UDPConn is one.
+type PacketConn interface {
+	ReadFromUDPAddrPort(b []byte) (n int, addr netip.AddrPort, err error)
+	WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error)
+	LocalAddr() net.Addr
+	SetReadDeadline(t time.Time) error
+	Close() error
+}
+
+// A Server serves one socket. Its methods are safe for concurrent use.
+type Server struct {
+	cfg    Config
+	log    *slog.Logger
+	ctx    context.Context // of the handlers
+	cancel context.CancelFunc
+	work   chan *session.Work
+	tasks  sync.WaitGroup // workers and handlers
+
+	mu       sync.Mutex
+	socket   PacketConn
+	engine   *session.Server
+	out      session.Outbox
+	timer    *time.Timer
+	handlers int
+	closed   bool
+}
+
+// workQueue is how many m1 may wait for a worker: some 50 ms of work for one core.
+const workQueue = 128
+
+// receiveBuffer holds the largest UDP payload.
+const receiveBuffer = 1 << 16
+
+// New checks a configuration and makes a server of it, which does nothing before Serve.
+func New(cfg Config) (*Server, error) {
+	switch {
+	case len(cfg.Keys) == 0:
+		return nil, errors.New("server: Config.Keys: at least one key is needed")
+	case cfg.Authorize == nil || cfg.Handler == nil:
+		return nil, errors.New("server: Config: Authorize and Handler are needed")
+	}
+	if cfg.Workers == 0 {
+		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	if cfg.MaxHandlers == 0 {
+		cfg.MaxHandlers = 1024
+	}
+	s := &Server{cfg: cfg, log: cfg.Log, work: make(chan *session.Work, workQueue)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var short [32]byte
+	rand.Read(short[:])
+	s.engine = session.NewServer(session.ServerConfig{
+		Keys:          cfg.Keys,
+		Authorize:     cfg.Authorize,
+		Rand:          rand.Reader,
+		Echo:          coap.NewEchoKeys(short, cfg.Secrets.Echo),
+		AlwaysEcho:    cfg.AlwaysEcho,
+		ResetKey:      cfg.Secrets.Reset,
+		MaxUDPPayload: cfg.MaxUDPPayload,
+		MaxBody:       cfg.MaxBody,
+		MaxHalfOpen:   cfg.MaxHalfOpen,
+		MaxSessions:   cfg.MaxSessions,
+		IdleTimeout:   cfg.IdleTimeout,
+	})
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// ListenAndServe serves on a UDP address, such as ":5688", until ctx is done or Close.
+func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
+	udp, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		return fmt.Errorf("server: address %q: %w", addr, err)
+	}
+	socket, err := net.ListenUDP("udp", udp)
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { s.Close() })
+	defer stop()
+	return s.Serve(socket)
+}
+
+// Serve serves a socket, which belongs to the server from here on, until Close. It may be
+// called once.
+func (s *Server) Serve(socket PacketConn) error {
+	if err := s.attach(socket); err != nil {
+		socket.Close()
+		return err
+	}
+	for range s.cfg.Workers {
+		s.tasks.Go(s.worker)
+	}
+	s.log.Info("serving", "address", socket.LocalAddr().String())
+	err := s.read(socket)
+	s.Close()
+	s.tasks.Wait()
+	return err
+}
+
+func (s *Server) attach(socket PacketConn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	if s.socket != nil {
+		return errors.New("server: Serve called twice")
+	}
+	s.socket = socket
+	s.timer = time.AfterFunc(time.Hour, s.tick)
+	return nil
+}
+
+// read takes datagrams until the socket is closed.
+func (s *Server) read(socket PacketConn) error {
+	buf := make([]byte, receiveBuffer)
+	for {
+		n, from, err := socket.ReadFromUDPAddrPort(buf)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return ErrClosed
+		case err != nil:
+			s.log.Warn("socket", "error", err)
+			continue
+		}
+		s.mu.Lock()
+		now := time.Now()
+		s.engine.Receive(now, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), buf[:n], &s.out)
+		s.flush(now)
+		s.mu.Unlock()
+	}
+}
+
+// tick runs when the engine's deadline has come.
+func (s *Server) tick() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		now := time.Now()
+		s.engine.Advance(now, &s.out)
+		s.flush(now)
+	}
+}
+
+// worker runs public-key operations.
+func (s *Server) worker() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case w := <-s.work:
+			w.Run()
+			s.mu.Lock()
+			now := time.Now()
+			s.engine.Done(now, w, &s.out)
+			s.flush(now)
+			s.mu.Unlock()
+		}
+	}
+}
+
+// flush takes the engine's events, sends, and arms the timer. The caller holds the lock.
+func (s *Server) flush(now time.Time) {
+	for ev, ok := s.engine.Next(); ok; ev, ok = s.engine.Next() {
+		s.take(now, ev)
+	}
+	for to, datagram := range s.out.All() {
+		// A datagram that cannot be sent is one that was lost.
+		s.socket.WriteToUDPAddrPort(datagram, to)
+	}
+	s.out.Reset()
+	if deadline := s.engine.Deadline(); deadline.IsZero() || s.closed {
+		s.timer.Stop()
+	} else {
+		s.timer.Reset(max(0, deadline.Sub(now)))
+	}
+}
+
+// take acts on one event. The caller holds the lock.
+func (s *Server) take(now time.Time, ev session.Event) {
+	switch ev.Kind {
+	case session.EventWork:
+		select {
+		case s.work <- ev.Work:
+		default:
+			ev.Work.Busy()
+			s.engine.Done(now, ev.Work, &s.out)
+		}
+	case session.EventRequest:
+		s.dispatch(now, ev)
+	case session.EventOpen:
+		s.log.Info("session open", sessionAttrs(ev.Session)...)
+	case session.EventClosed:
+		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
+	}
+}
+
+// sessionAttrs identifies a session in the log, without secrets.
+func sessionAttrs(c *session.Session) []any {
+	id := c.ID()
+	return []any{
+		"device", c.Device(), "session", fmt.Sprintf("%x", id[:8]),
+		"suite", c.Suite().String(), "mode", c.Mode().String(), "peer", c.Peer().String(),
+	}
+}
+
+// Close tells all devices, stops Serve and cancels the context of handlers.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.closed = true
+	s.cancel()
+	if s.socket == nil {
+		return nil
+	}
+	s.engine.Close(&s.out)
+	s.flush(time.Now())
+	return s.socket.Close()
+}
+
+// Addr is the address of the socket, nil before Serve.
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.socket == nil {
+		return nil
+	}
+	return s.socket.LocalAddr()
+}
+
+// Stats counts what the server has seen since New.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.engine.Stats()
+}
+
+// LaneStats counts what the plain lane has seen since New.
+func (s *Server) LaneStats() coap.LaneStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.engine.LaneStats()
+}

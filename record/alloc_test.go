@@ -1,8 +1,6 @@
 package record
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestNoAllocations(t *testing.T) {
 	device, server := testPair(t, AES256GCMSHA384, testID(t, "c001020304050607"))

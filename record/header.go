@@ -50,7 +50,8 @@ func parseHeader(datagram []byte, id *ConnectionID) (h header, end int, err erro
 	if len(datagram) == 0 || datagram[0]&fixedMask != fixedBits {
 		return h, 0, errHeader
 	}
-	// RFC 9147 section 9: an ID agreed on is in every record, else in none.
+	// An ID agreed on is in every record, else in none. RFC 9147 section 4 asks
+	// for one a datagram; what leaves it out later on does not come from us.
 	if (datagram[0]&bitC != 0) != (id.size != 0) {
 		return h, 0, errConnection
 	}

@@ -126,6 +126,40 @@ func TestVectorOpen(t *testing.T) {
 	}
 }
 
+// The smallest forms, and padding, from Python's cryptography package with the
+// keys of the vectors above: AESGCM(key).encrypt(nonce, inner, header), and the
+// number xor AES-ECB(sn) of the first 16 bytes.
+func TestVectorMinimal(t *testing.T) {
+	for _, tc := range []struct {
+		vector int
+		id     ConnectionID
+		first  byte
+		next   uint64 // at the receiver
+		seq    uint64
+		record string
+		padded bool // which Seal does not do
+	}{
+		{0, ConnectionID{}, 0x23, 0, 5, "235f50948a0f4a8890cded5d675eb084e6da02591fbfbd", false},
+		{1, testID(t, "07"), 0x33, 0x1f0, 0x1fe, "3307ef2568ba88030766e8f15dcda280da522470c1284709933e", true},
+	} {
+		v := vectors[tc.vector]
+		c, err := NewConn(Config{Suite: v.suite, SendSecret: unhex(t, v.secret), SendID: tc.id,
+			ReceiveSecret: unhex(t, v.secret), ReceiveID: tc.id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.receive[0].window.next = tc.next
+		r, _, err := c.Open(unhex(t, tc.record))
+		if err != nil || string(r.Content) != "ping" || r.Sequence != tc.seq {
+			t.Errorf("%s: %+v, error %v", tc.record, r, err)
+		}
+		sealed := c.send.protect(nil, tc.first, tc.seq, ApplicationData, []byte("ping"))
+		if !tc.padded && !bytes.Equal(sealed, unhex(t, tc.record)) {
+			t.Errorf("sealed %x, want %s", sealed, tc.record)
+		}
+	}
+}
+
 func TestKeysRefused(t *testing.T) {
 	good := testSecret(AES128GCMSHA256, 1)
 	for name, cfg := range map[string]Config{

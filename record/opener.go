@@ -34,14 +34,12 @@ func (o *opener) open(record []byte, h header) (Record, error) {
 	if o.failed >= failedLimit {
 		return Record{}, errExhausted
 	}
-	mask := o.maskOf(body)
-	h.xor(record, mask)
+	h.xor(record, o.maskOf(body))
 	low, bits := h.low(record)
 	seq := reconstruct(o.window.next, low, bits)
 	inner, err := o.aead.Open(body[:0], o.nonceOf(seq), body, record[:h.size])
 	if err != nil {
 		o.failed++
-		h.xor(record, mask) // leaves the header as it was received
 		return Record{}, errNotAuthentic
 	}
 	content, t := splitInner(inner)

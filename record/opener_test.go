@@ -166,6 +166,28 @@ func TestInnerPlaintext(t *testing.T) {
 	}
 }
 
+// What is too short for the mask, or longer than any record, is no attempt at
+// the key (RFC 9147 section 4.2.3, RFC 8446 section 5.2).
+func TestCiphertextSize(t *testing.T) {
+	for _, tc := range []struct {
+		size   int
+		want   error
+		failed uint64
+	}{
+		{0, errSize, 0},
+		{minCiphertext - 1, errSize, 0},
+		{minCiphertext, errNotAuthentic, 1},
+		{maxCiphertext, errNotAuthentic, 1},
+		{maxCiphertext + 1, errSize, 0},
+	} {
+		_, c := testPair(t, AES128GCMSHA256, ConnectionID{})
+		record := append([]byte{fixedBits | firstEpoch, 0}, make([]byte, tc.size)...)
+		if _, _, err := c.Open(record); !errors.Is(err, tc.want) || c.receive[0].failed != tc.failed {
+			t.Errorf("%d bytes: error = %v, want %v; %d failed", tc.size, err, tc.want, c.receive[0].failed)
+		}
+	}
+}
+
 func TestFailedLimit(t *testing.T) {
 	device, server := testPair(t, AES128GCMSHA256, ConnectionID{})
 	genuine := mustSeal(t, device, "x")

@@ -1,0 +1,20 @@
+# RACE=1 runs the tests under the race detector. FUZZ is the time of all fuzzing in seconds.
+FUZZ ?= 60
+
+.PHONY: build test fuzz demo ci
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./...
+
+test:
+	go vet ./...
+	go test $(if $(RACE),-race) ./...
+
+fuzz:
+	.ci/fuzz $(FUZZ)
+
+demo:
+	go run ./server/cmd/pqcoap-server demo
+
+ci:
+	.ci/run

@@ -1,0 +1,266 @@
+package coap
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/codes"
+)
+
+var (
+	// ErrTimeout says that an exchange did not end in its time.
+	ErrTimeout = errors.New("coap: exchange timed out")
+	// ErrReset says that the peer rejected a request with RST.
+	ErrReset = errors.New("coap: request reset by peer")
+	// ErrTooLarge says that a body exceeds Config.MaxBody, or a header its datagram.
+	ErrTooLarge = errors.New("coap: message too large")
+	// ErrBusy says that too many requests wait already.
+	ErrBusy = errors.New("coap: too many requests")
+	// ErrTransfer says that the peer's answers to the blocks of a transfer contradict
+	// each other.
+	ErrTransfer = errors.New("coap: block-wise transfer failed")
+	// ErrUnknownRequest says that a request is not waiting for a response.
+	ErrUnknownRequest = errors.New("coap: no such request")
+)
+
+const (
+	nstart       = 16   // exchanges open at once (RFC 7252 section 4.7)
+	maxQueue     = 1024 // requests that wait for one of them
+	tokenSpread  = tokenWindowSize / 2
+	tagSize      = 3
+	maxBlockSize = 1024
+
+	defaultMaxBody    = 1 << 20
+	defaultMaxMessage = 1152 // RFC 7252 section 4.6
+	defaultTimeout    = 60 * time.Second
+)
+
+// A Config says what a Conn is for.
+type Config struct {
+	// Secure: messages travel inside records, both ends send requests, and a token names
+	// an exchange. Otherwise it is a device's side of the plain lane, which only sends
+	// requests, under tokens and Request-Tags that nobody can guess.
+	Secure     bool
+	Rand       io.Reader // must not fail
+	MaxMessage int       // bytes of the largest message that fits a datagram; 1152 if 0
+	MaxBody    int       // bytes of the largest body in either direction; 1 MiB if 0
+	RTT        RTT       // what is known of the path
+}
+
+// A Conn is all CoAP state toward one peer: message layer, block-wise transfer in both
+// roles and loss recovery. It does no I/O: datagrams and the time go in, datagrams are
+// appended to the caller's Batch, and Next tells what happened. After every call that
+// takes a Batch, send it; call Advance when Deadline has come. A Conn is not safe for
+// concurrent use.
+type Conn struct {
+	config   Config
+	recovery recovery
+	events   []Event
+	lastID   uint64 // of a request
+	token    uint64 // of the newest exchange of ours
+
+	byToken map[uint64]*exchange
+	byID    map[uint64]*exchange
+	open    []*exchange // started
+	queue   []*exchange // waiting for a place
+	ready   []*exchange // with something to send that was never sent
+	expiry  time.Time   // not later than the first deadline of an exchange
+
+	server serving
+
+	in      Message // what is being received
+	scratch Message // what is being sent
+	values  []byte  // of options of scratch
+}
+
+// NewConn returns the state toward a new peer.
+func NewConn(config Config) *Conn {
+	if config.MaxMessage == 0 {
+		config.MaxMessage = defaultMaxMessage
+	}
+	if config.MaxBody == 0 {
+		config.MaxBody = defaultMaxBody
+	}
+	c := &Conn{config: config, byToken: make(map[uint64]*exchange), byID: make(map[uint64]*exchange)}
+	c.recovery = newRecovery(config.RTT, config.Rand, uint16(c.random(2)))
+	return c
+}
+
+// RTT returns what is known of the path by now.
+func (c *Conn) RTT() RTT { return c.recovery.rtt }
+
+// random returns a number of n random bytes.
+func (c *Conn) random(n int) uint64 {
+	var b [8]byte
+	if _, err := io.ReadFull(c.config.Rand, b[8-n:]); err != nil {
+		panic("coap: random source failed: " + err.Error())
+	}
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// EventKind tells what an Event is.
+type EventKind uint8
+
+const (
+	EventRequest  EventKind = iota + 1 // the peer asks; answer with Respond
+	EventResponse                      // the response to a request of ours
+	EventFailed                        // a request or ping of ours failed with Err
+	EventPong                          // the peer answered a ping
+)
+
+// An Event is something that happened on a Conn. Message belongs to the receiver; its
+// payload is the whole body, and options of the block-wise transfer are removed.
+type Event struct {
+	Kind    EventKind
+	ID      uint64 // of Request or Ping, or what Respond wants
+	Message Message
+	Err     error
+}
+
+// Next returns the oldest event not yet returned.
+func (c *Conn) Next() (Event, bool) {
+	if len(c.events) == 0 {
+		return Event{}, false
+	}
+	e := c.events[0]
+	c.events[0] = Event{}
+	if c.events = c.events[1:]; len(c.events) == 0 {
+		c.events = c.events[:0:0]
+	}
+	return e, true
+}
+
+func (c *Conn) emit(e Event) { c.events = append(c.events, e) }
+
+// RequestOptions are what a request may say about itself.
+type RequestOptions struct {
+	ExpectBody int           // bytes of the response's body if known: its blocks are asked for at once
+	Timeout    time.Duration // 60 s if 0
+	Echo       []byte        // remembered from before (RFC 9175); the plain lane only
+}
+
+// Request sends a request, of which m holds code, options and the whole body. Token,
+// type, message ID and the options of block-wise transfer are the Conn's business. It
+// keeps what m refers to until the exchange ends with EventResponse or EventFailed.
+func (c *Conn) Request(now time.Time, m Message, o RequestOptions, out *Batch) (uint64, error) {
+	if len(c.queue) >= maxQueue {
+		return 0, ErrBusy
+	}
+	x, err := newExchange(c, m, o)
+	if err != nil {
+		return 0, err
+	}
+	c.admit(now, x, o.Timeout)
+	c.queue = append(c.queue, x)
+	c.pump(now, out)
+	return x.id, nil
+}
+
+// Ping sends an Empty CON (RFC 7252 section 4.3).
+func (c *Conn) Ping(now time.Time, out *Batch) uint64 {
+	x := &exchange{conn: c, ping: true, count: 1}
+	c.admit(now, x, 0)
+	c.start(x)
+	c.pump(now, out)
+	return x.id
+}
+
+func (c *Conn) admit(now time.Time, x *exchange, timeout time.Duration) {
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	c.lastID++
+	x.id, x.deadline = c.lastID, now.Add(timeout)
+	c.byID[x.id] = x
+	c.expiry = earlier(c.expiry, x.deadline)
+}
+
+// Refetch says that the response delivered for id is not genuine: it is discarded and
+// pulled again. That is for the plain lane; elsewhere, and after Cancel or the deadline,
+// it does nothing.
+func (c *Conn) Refetch(now time.Time, id uint64, out *Batch) {
+	if x := c.byID[id]; x != nil && x.delivered {
+		x.delivered = false
+		x.discard(now)
+		c.pump(now, out)
+	}
+}
+
+// Cancel forgets a request. No event of it follows, unless it waits in Next already.
+func (c *Conn) Cancel(id uint64) {
+	if x := c.byID[id]; x != nil {
+		c.remove(x)
+	}
+}
+
+// Receive takes a datagram in. It may be anything on the plain lane; inside records it
+// is authentic, but may be late, or repeated.
+func (c *Conn) Receive(now time.Time, datagram []byte, out *Batch) {
+	err := parse(datagram, &c.in)
+	m := &c.in
+	switch {
+	case err != nil && !errors.Is(err, ErrOption):
+		return
+	case m.Code == codes.Empty:
+		c.receiveEmpty(now, m, out)
+	case isRequest(m.Code):
+		c.receiveRequest(now, m, err != nil, out)
+	case err == nil && understood(m.Options):
+		c.receiveResponse(now, m, out)
+	case m.Type == message.Confirmable: // RFC 7252 section 5.4.1
+		c.empty(message.Reset, m.MessageID, out)
+	}
+	c.pump(now, out)
+}
+
+// receiveEmpty takes a ping, or an ACK or RST without content, which belong to a message
+// by its ID alone (RFC 7252 section 4.2).
+func (c *Conn) receiveEmpty(now time.Time, m *Message, out *Batch) {
+	if m.Type == message.Confirmable {
+		c.empty(message.Reset, m.MessageID, out)
+		return
+	}
+	it, _ := c.recovery.answered(now, uint16(m.MessageID))
+	switch {
+	case it == nil || it.owner == nil:
+	case m.Type == message.Reset:
+		it.owner.reset(now, it)
+	default:
+		it.owner.acknowledged(now, it)
+	}
+}
+
+// receiveResponse finds the exchange of a response. One that belongs to none is rejected
+// or ignored (RFC 7252 section 5.3.2).
+func (c *Conn) receiveResponse(now time.Time, m *Message, out *Batch) {
+	x := c.exchange(m.Token)
+	if x == nil {
+		if m.Type == message.Confirmable {
+			c.empty(message.Reset, m.MessageID, out)
+		}
+		return
+	}
+	var it *item
+	var sequence uint64
+	switch m.Type {
+	case message.Acknowledgement:
+		it, sequence = c.recovery.answered(now, uint16(m.MessageID))
+		if it != nil && it.owner != owner(x) {
+			return
+		}
+	case message.Confirmable:
+		c.empty(message.Acknowledgement, m.MessageID, out)
+		c.recovery.listen(now)
+	default:
+		c.recovery.listen(now)
+	}
+	x.answer(now, m, it, sequence)
+}
+
+// empty sends an Empty ACK or RST.
+func (c *Conn) empty(t message.Type, id int32, out *Batch) {
+	out.add(&Message{Type: t, MessageID: id})
+}

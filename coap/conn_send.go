@@ -1,0 +1,266 @@
+package coap
+
+import (
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+)
+
+// Deadline returns when Advance has to be called, zero if there is nothing to wait for.
+func (c *Conn) Deadline() time.Time {
+	at := earlier(c.recovery.deadline(), c.server.deadline())
+	if len(c.byID) > 0 {
+		at = earlier(at, c.expiry)
+	}
+	if len(c.ready) > 0 || len(c.queue) > 0 && c.place() {
+		at = earlier(at, c.recovery.relief())
+	}
+	return at
+}
+
+// Advance does what is due: repeats, acknowledgements held back, the ends of exchanges.
+func (c *Conn) Advance(now time.Time, out *Batch) {
+	if len(c.byID) > 0 && !now.Before(c.expiry) {
+		c.expire(now)
+	}
+	c.serveDue(now, out)
+	for _, it := range c.recovery.due(now) {
+		c.send(now, it, out)
+	}
+	c.pump(now, out)
+}
+
+// expire ends the exchanges whose time has passed.
+func (c *Conn) expire(now time.Time) {
+	for _, x := range append(slices.Clone(c.open), c.queue...) {
+		if now.Before(x.deadline) {
+			continue
+		}
+		if !x.delivered {
+			c.emit(Event{Kind: EventFailed, ID: x.id, Err: ErrTimeout})
+		}
+		c.remove(x)
+	}
+	c.findExpiry()
+}
+
+func (c *Conn) findExpiry() {
+	c.expiry = time.Time{}
+	for _, x := range c.byID {
+		c.expiry = earlier(c.expiry, x.deadline)
+	}
+}
+
+// fail ends an exchange.
+func (c *Conn) fail(x *exchange, err error) {
+	c.emit(Event{Kind: EventFailed, ID: x.id, Err: err})
+	c.remove(x)
+}
+
+// remove forgets an exchange. A packet may refer to it for a while, not to its bodies.
+func (c *Conn) remove(x *exchange) {
+	x.stop()
+	delete(c.byID, x.id)
+	if c.byToken[x.key] == x {
+		delete(c.byToken, x.key)
+	}
+	c.open, c.queue, c.ready = without(c.open, x), without(c.queue, x), without(c.ready, x)
+	x.message, x.down, x.closed = Message{}, assembly{}, true
+	if !x.deadline.After(c.expiry) {
+		c.findExpiry()
+	}
+}
+
+func without(list []*exchange, x *exchange) []*exchange {
+	if i := slices.Index(list, x); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
+}
+
+// pump starts exchanges while there is a place, and sends what was never sent while the
+// window has room, exchanges taking turns.
+func (c *Conn) pump(now time.Time, out *Batch) {
+	for len(c.queue) > 0 && c.place() {
+		x := c.queue[0]
+		c.queue = slices.Delete(c.queue, 0, 1)
+		c.start(x)
+	}
+	for len(c.ready) > 0 && c.recovery.room(now) {
+		x := c.ready[0]
+		it := x.next()
+		if it == nil {
+			x.waiting = false
+			c.ready = slices.Delete(c.ready, 0, 1)
+			continue
+		}
+		c.send(now, it, out)
+		copy(c.ready, c.ready[1:])
+		c.ready[len(c.ready)-1] = x
+	}
+}
+
+// place tells whether one exchange more may be open. One whose request has not been
+// acknowledged must not fall behind the peer's window of tokens.
+func (c *Conn) place() bool {
+	active := 0
+	for _, x := range c.open {
+		if x.ping || x.delivered {
+			continue
+		}
+		active++
+		if c.config.Secure && !x.separate && c.token-x.key >= tokenSpread {
+			return false
+		}
+	}
+	return active < nstart
+}
+
+func (c *Conn) start(x *exchange) {
+	c.open = append(c.open, x)
+	if !x.ping {
+		c.name(x)
+	}
+	c.kick(x)
+}
+
+// name gives an exchange a token that was never used.
+func (c *Conn) name(x *exchange) {
+	if c.config.Secure {
+		c.token++
+		x.key = c.token
+	} else {
+		for x.key = c.random(tagSize); c.byToken[x.key] != nil; {
+			x.key = c.random(tagSize)
+		}
+		x.tag = c.freshTag()
+	}
+	c.byToken[x.key] = x
+}
+
+// freshTag returns a random Request-Tag (RFC 9175 section 3).
+func (c *Conn) freshTag() []byte {
+	return binary.BigEndian.AppendUint32(nil, uint32(c.random(tagSize)))[1:]
+}
+
+// exchange returns the exchange with a token, nil if there is none.
+func (c *Conn) exchange(token message.Token) *exchange {
+	if c.config.Secure {
+		return c.byToken[tokenNumber(token)]
+	}
+	if len(token) != tagSize+1 {
+		return nil
+	}
+	return c.byToken[uint64(binary.BigEndian.Uint32(token)>>8)]
+}
+
+// tokenNumber reads a token as a number; 0 is none of ours.
+func tokenNumber(token message.Token) (n uint64) {
+	if len(token) > 0 && token[0] == 0 {
+		return 0
+	}
+	for _, b := range token {
+		n = n<<8 | uint64(b)
+	}
+	return n
+}
+
+// kick has pump ask x for what to send.
+func (c *Conn) kick(x *exchange) {
+	if !x.waiting && !x.closed {
+		x.waiting = true
+		c.ready = append(c.ready, x)
+	}
+}
+
+// send sends a copy of it.
+func (c *Conn) send(now time.Time, it *item, out *Batch) {
+	id := c.recovery.record(now, it)
+	m := c.blank()
+	it.owner.fill(it, m)
+	m.Type, m.MessageID = message.Confirmable, int32(id)
+	out.add(m)
+}
+
+// blank returns the scratch message, empty.
+func (c *Conn) blank() *Message {
+	c.scratch = Message{Options: c.scratch.Options[:0]}
+	c.values = c.values[:0]
+	return &c.scratch
+}
+
+// addBlock adds a Block option to the scratch message.
+func (c *Conn) addBlock(id message.OptionID, b Block) { c.addUint(id, b.Value()) }
+
+func (c *Conn) addUint(id message.OptionID, v uint32) {
+	n := len(c.values)
+	c.values = appendUint(c.values, v)
+	c.addOption(id, c.values[n:])
+}
+
+// addOption adds an option to the scratch message where it belongs in the order.
+func (c *Conn) addOption(id message.OptionID, value []byte) {
+	options := c.scratch.Options
+	i := len(options)
+	for i > 0 && options[i-1].ID > id {
+		i--
+	}
+	c.scratch.Options = slices.Insert(options, i, message.Option{ID: id, Value: value})
+}
+
+// keep copies what of m is to outlive its datagram, without the options of a
+// block-wise transfer.
+func keep(m *Message, payload bool) Message {
+	size := 0
+	for _, o := range m.Options {
+		size += len(o.Value)
+	}
+	if payload {
+		size += len(m.Payload)
+	}
+	buf := make([]byte, 0, size)
+	kept := Message{Code: m.Code, Options: make(message.Options, 0, len(m.Options))}
+	for _, o := range m.Options {
+		if transferOption(o.ID) {
+			continue
+		}
+		n := len(buf)
+		buf = append(buf, o.Value...)
+		kept.Options = append(kept.Options, message.Option{ID: o.ID, Value: buf[n:len(buf):len(buf)]})
+	}
+	if payload && len(m.Payload) > 0 {
+		n := len(buf)
+		kept.Payload = append(buf, m.Payload...)[n:]
+	}
+	return kept
+}
+
+func transferOption(id message.OptionID) bool {
+	switch id {
+	case message.Block1, message.Block2, message.Size1, message.Size2, optionRequestTag:
+		return true
+	}
+	return false
+}
+
+// understood tells whether every critical option is one that this package or a handler
+// knows: those of RFC 7252, 7959, 7641, 7967, 8768 and 9175.
+func understood(options message.Options) bool {
+	for _, o := range options {
+		if isCritical(o.ID) && !known(o.ID) {
+			return false
+		}
+	}
+	return true
+}
+
+func known(id message.OptionID) bool {
+	switch id {
+	case message.IfMatch, message.URIHost, message.IfNoneMatch, message.URIPort, message.URIPath, message.URIQuery,
+		message.Accept, message.Block1, message.Block2, message.ProxyURI, message.ProxyScheme:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,299 @@
+package coap
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/udp/coder"
+)
+
+const (
+	blockRoom = 12 // bytes of Block1, Block2, Size1 and payload marker at most
+	echoRoom  = 3  // of the header of an Echo option
+	freshEcho = 40 // bytes of an Echo at most
+	tagRoom   = 3 + tagSize
+)
+
+// An exchange is a request of ours until its whole response is here: all the blocks of
+// the request are sent at once, and behind them pulls for the later blocks of the
+// response (protocol section 9).
+type exchange struct {
+	conn     *Conn
+	id       uint64
+	key      uint64 // the token as a number; on the plain lane its first 3 bytes
+	deadline time.Time
+	ping     bool
+	waiting  bool // in Conn.ready
+	closed   bool
+
+	message Message // code, options, and the whole body
+	tag     []byte  // Request-Tag, on the plain lane
+	echo    []byte
+	whole   bool // the body needs no Block1
+	szx     uint8
+	count   uint32 // of the blocks of the request
+
+	acked    bits
+	cursor   uint32   // the next block that was never sent
+	again    []uint32 // blocks the peer asked for again
+	items    []*item  // sent and needed
+	first    item     // saves an allocation where there is one only
+	restart  uint64   // answers to copies before this sequence number are of the past
+	restarts int
+	stepwise bool // the peer takes one block at a time
+	separate bool // the request has arrived and its response will come by itself
+
+	download
+	delivered bool // on the plain lane: until Refetch or the deadline
+}
+
+// newExchange checks that a request can be sent.
+func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
+	m.Token, m.Type, m.MessageID = nil, message.Confirmable, 0
+	body := m.Payload
+	m.Payload = nil
+	if !isRequest(m.Code) || !wellFormed(&m) {
+		return nil, ErrFormat
+	}
+	for _, option := range m.Options {
+		if transferOption(option.ID) {
+			return nil, ErrFormat
+		}
+	}
+	size, err := coder.DefaultCoder.Size(m)
+	if err != nil {
+		return nil, ErrFormat
+	}
+	m.Payload = body
+	x := &exchange{conn: c, message: m, echo: o.Echo}
+	size += maxToken
+	if !c.config.Secure {
+		size += tagRoom + echoRoom + max(freshEcho/5, len(o.Echo))
+	}
+	if len(body) > c.config.MaxBody || !x.divide(size) {
+		return nil, ErrTooLarge
+	}
+	x.expect(o.ExpectBody)
+	return x, nil
+}
+
+// divide chooses the size of the blocks: the largest that fits behind a header.
+func (x *exchange) divide(header int) bool {
+	szx, ok := blockSize(x.conn.config.MaxMessage - header - blockRoom)
+	x.whole = header+1+len(x.message.Payload) <= x.conn.config.MaxMessage
+	x.cut(szx)
+	return ok && (x.whole || x.count <= maxBlockNumber)
+}
+
+// blockSize returns the SZX of the largest block of at most room bytes.
+func blockSize(room int) (szx uint8, ok bool) {
+	for szx = maxSZX; ; szx-- {
+		if 16<<szx <= room {
+			return szx, true
+		}
+		if szx == 0 {
+			return 0, false
+		}
+	}
+}
+
+// cut sets the size of the blocks.
+func (x *exchange) cut(szx uint8) {
+	x.szx, x.count = szx, 1
+	if size := 16 << szx; !x.whole {
+		x.count = uint32((len(x.message.Payload) + size - 1) / size)
+	}
+	x.download.szx = szx
+}
+
+// next returns an item that was never sent, nil if there is none or if it has to wait.
+func (x *exchange) next() *item {
+	if x.closed || x.delivered || x.stepwise && len(x.items) > 0 {
+		return nil
+	}
+	if !x.headed {
+		if n, ok := x.nextBlock(); ok {
+			return x.newBlock(n)
+		}
+		if x.stepwise || x.ping {
+			return nil
+		}
+	}
+	return x.nextPull()
+}
+
+func (x *exchange) nextBlock() (uint32, bool) {
+	if n := len(x.again); n > 0 {
+		number := x.again[n-1]
+		x.again = x.again[:n-1]
+		return number, true
+	}
+	for x.cursor < x.count {
+		x.cursor++
+		if !x.acked.has(x.cursor - 1) {
+			return x.cursor - 1, true
+		}
+	}
+	return 0, false
+}
+
+func (x *exchange) newBlock(n uint32) *item {
+	it := &x.first
+	if it.owner != nil {
+		it = new(item)
+	}
+	kind := itemBlock
+	if x.ping {
+		kind = itemPing
+	}
+	*it = item{owner: x, kind: kind, number: n, slow: x.conn.config.Secure && n == x.count-1 && !x.ping}
+	x.items = append(x.items, it)
+	return it
+}
+
+// find returns the item for a block or a pull, nil if it is not out.
+func (x *exchange) find(kind itemKind, n uint32) *item {
+	for _, it := range x.items {
+		if it.kind == kind && it.number == n {
+			return it
+		}
+	}
+	return nil
+}
+
+// finish takes an item out that is not needed any more.
+func (x *exchange) finish(it *item) {
+	x.conn.recovery.finish(it)
+	for i, known := range x.items {
+		if known == it {
+			last := len(x.items) - 1
+			x.items[i] = x.items[last]
+			x.items[last] = nil
+			x.items = x.items[:last]
+			break
+		}
+	}
+	x.conn.kick(x)
+}
+
+// finishAll takes out all items of one kind.
+func (x *exchange) finishAll(kind itemKind) {
+	for i := len(x.items) - 1; i >= 0; i-- {
+		if x.items[i].kind == kind {
+			x.finish(x.items[i])
+		}
+	}
+}
+
+// stop takes everything out.
+func (x *exchange) stop() {
+	for _, it := range x.items {
+		x.conn.recovery.finish(it)
+	}
+	x.items, x.parked, x.copies = nil, nil, nil
+}
+
+// fill writes the message of an item.
+func (x *exchange) fill(it *item, m *Message) {
+	if x.ping {
+		return
+	}
+	c := x.conn
+	m.Code, m.Token = x.message.Code, c.tokenOf(x, it)
+	for _, o := range x.message.Options {
+		if it.kind == itemPull && o.ID == message.ContentFormat {
+			continue // it describes the payload, and a pull has none
+		}
+		m.Options = append(m.Options, o)
+	}
+	if it.kind == itemPull {
+		c.addBlock(message.Block2, Block{Number: it.number, SZX: x.download.szx})
+	} else {
+		x.fillBlock(it.number, m)
+	}
+	if x.tag != nil {
+		c.addOption(optionRequestTag, x.tag)
+	}
+}
+
+func (x *exchange) fillBlock(n uint32, m *Message) {
+	c := x.conn
+	if x.szx < maxSZX { // otherwise the response would come in larger blocks
+		c.addBlock(message.Block2, Block{SZX: x.szx})
+	}
+	m.Payload = x.message.Payload
+	if !x.whole {
+		b := Block{Number: n, More: n < x.count-1, SZX: x.szx}
+		m.Payload = m.Payload[b.Offset():min(b.Offset()+b.Size(), len(m.Payload))]
+		c.addBlock(message.Block1, b)
+		if n == 0 && c.config.Secure { // so that the peer can refuse early
+			c.addUint(message.Size1, uint32(len(x.message.Payload)))
+		}
+	}
+	if len(x.echo) > 0 {
+		c.addOption(optionEcho, x.echo)
+	}
+}
+
+// tokenOf returns the token of an item in bytes: inside records the exchange's number in
+// the fewest bytes, on the plain lane its random bytes and one that tells items apart.
+func (c *Conn) tokenOf(x *exchange, it *item) message.Token {
+	if c.config.Secure {
+		return c.numberToken(x.key)
+	}
+	tail := byte(it.number) & 0x7f
+	if it.kind == itemPull {
+		tail |= 0x80
+	}
+	n := len(c.values)
+	c.values = binary.BigEndian.AppendUint32(c.values, uint32(x.key)<<8|uint32(tail))
+	return c.values[n:]
+}
+
+func (c *Conn) numberToken(key uint64) message.Token {
+	n := len(c.values)
+	c.values = binary.BigEndian.AppendUint64(c.values, key)
+	for c.values[n] == 0 {
+		n++
+	}
+	return c.values[n:]
+}
+
+// bits is a set of block numbers.
+type bits struct {
+	words []uint64
+	small uint64 // the first 64, without an allocation
+	size  uint32 // numbers in it
+}
+
+func (b *bits) word(n uint32) *uint64 {
+	if n < 64 {
+		return &b.small
+	}
+	for uint32(len(b.words)) <= n/64 {
+		b.words = append(b.words, 0)
+	}
+	return &b.words[n/64]
+}
+
+func (b *bits) has(n uint32) bool {
+	if n >= 64 && n/64 >= uint32(len(b.words)) {
+		return false
+	}
+	return *b.word(n)&(1<<(n%64)) != 0
+}
+
+func (b *bits) add(n uint32) {
+	if !b.has(n) {
+		*b.word(n) |= 1 << (n % 64)
+		b.size++
+	}
+}
+
+func (b *bits) remove(n uint32) {
+	if b.has(n) {
+		*b.word(n) &^= 1 << (n % 64)
+		b.size--
+	}
+}

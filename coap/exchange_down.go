@@ -1,0 +1,197 @@
+package coap
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+)
+
+// A download is the response of an exchange, while its blocks come in any order.
+type download struct {
+	down   assembly
+	head   Message // code and options of block 0
+	headed bool    // block 0 is here
+	etag   []byte
+	szx    uint8
+	got    bits
+
+	expected int    // bytes, 0 if unknown
+	pulled   uint32 // the next block that was never pulled
+	pullEnd  uint32 // one past the last block worth pulling
+	copies   []*item
+	parked   []*item // pulls that the peer has and will answer
+	refusals int
+}
+
+// expect sets how many blocks to pull before the first has come.
+func (x *exchange) expect(body int) {
+	x.expected = min(body, x.conn.config.MaxBody)
+	x.rewind()
+}
+
+// rewind makes all of the response needed.
+func (x *exchange) rewind() {
+	x.down, x.head, x.headed, x.etag, x.got = newAssembly(x.conn.config.MaxBody), Message{}, false, nil, bits{}
+	x.pulled, x.pullEnd = 1, x.early()
+	x.copies, x.parked = nil, nil
+}
+
+// early returns one past the last block to pull before the first has come: the peer
+// parks so many pulls.
+func (x *exchange) early() uint32 {
+	return min(blocks(x.expected, x.download.szx), maxParked+1)
+}
+
+func blocks(size int, szx uint8) uint32 {
+	return uint32((size + 16<<szx - 1) >> (4 + szx))
+}
+
+// nextPull returns the next pull to send. On the plain lane, where it is small beside
+// what it brings, each is sent twice in the first turn.
+func (x *exchange) nextPull() *item {
+	for x.pulled < x.pullEnd {
+		n := x.pulled
+		x.pulled++
+		if x.got.has(n) || x.find(itemPull, n) != nil {
+			continue
+		}
+		it := &item{owner: x, kind: itemPull, number: n}
+		x.items = append(x.items, it)
+		if !x.conn.config.Secure && !x.headed && !x.stepwise {
+			x.copies = append(x.copies, it)
+		}
+		return it
+	}
+	for len(x.copies) > 0 {
+		it := x.copies[0]
+		if x.copies = x.copies[1:]; it.listed {
+			return it
+		}
+	}
+	return nil
+}
+
+// park notes that the peer keeps a pull until it has what is pulled.
+func (x *exchange) park(it *item) {
+	x.finish(it)
+	if x.headed { // then there was no need to
+		x.items = append(x.items, it)
+		x.conn.recovery.resume(it.at, it)
+		return
+	}
+	x.parked = append(x.parked, it)
+}
+
+// take takes one block of the response. The blocks of another ETag are another
+// response: what is held of the old one is discarded (RFC 7959 section 2.4).
+func (x *exchange) take(now time.Time, m *Message, b Block) {
+	etag, _ := option(m.Options, message.ETag)
+	if x.got.size > 0 && !bytes.Equal(etag, x.etag) {
+		x.discard(now)
+	}
+	if x.got.size == 0 {
+		x.etag = append([]byte(nil), etag...)
+		x.resize(b.SZX)
+	}
+	switch x.down.accept(b, m.Payload) {
+	case blockTooLarge:
+		x.conn.fail(x, ErrTooLarge)
+		return
+	case blockStored, blockDuplicate:
+		x.hold(now, m, b)
+	}
+	if x.down.complete() {
+		x.head.Payload = x.down.body()
+		x.deliver(x.head)
+	}
+}
+
+// hold notes that a block is here, and what that makes unnecessary or possible.
+func (x *exchange) hold(now time.Time, m *Message, b Block) {
+	x.got.add(b.Number)
+	x.extend(m, b)
+	if b.Number > 0 {
+		if it := x.find(itemPull, b.Number); it != nil {
+			x.finish(it)
+		}
+		if !x.headed { // block 0 was sent before this one
+			x.conn.recovery.suspect(now, x.conn.recovery.packets.next)
+		}
+	} else if !x.headed {
+		x.head, x.headed, x.again, x.cursor = keep(m, false), true, nil, x.count
+		for n := range x.count { // or there would be no answer
+			x.acked.add(n)
+		}
+		x.finishAll(itemBlock)
+		x.unpark(now)
+	}
+	x.conn.kick(x)
+}
+
+// extend sets how far to pull: to the end where that is known, else one block further.
+func (x *exchange) extend(m *Message, b Block) {
+	switch size, known := optionUint(m.Options, message.Size2); {
+	case !b.More:
+		x.pullEnd = b.Number + 1
+	case known && int(size) <= x.conn.config.MaxBody:
+		x.pullEnd = max(x.pullEnd, blocks(int(size), b.SZX), b.Number+2)
+	default:
+		x.pullEnd = max(x.pullEnd, blocks(x.expected, b.SZX), b.Number+2)
+	}
+	for i := len(x.items) - 1; i >= 0 && !b.More; i-- {
+		if it := x.items[i]; it.kind == itemPull && it.number > b.Number {
+			x.finish(it)
+		}
+	}
+}
+
+// unpark makes the parked pulls needed which are not answered at once with block 0.
+func (x *exchange) unpark(now time.Time) {
+	for _, it := range x.parked {
+		if !x.got.has(it.number) && it.number < x.pullEnd && x.find(itemPull, it.number) == nil {
+			x.items = append(x.items, it)
+			x.conn.recovery.resume(now, it)
+		}
+	}
+	x.parked = nil
+}
+
+// resize follows a peer that sends smaller blocks than were asked for.
+func (x *exchange) resize(szx uint8) {
+	if szx == x.download.szx {
+		return
+	}
+	x.finishAll(itemPull)
+	x.download.szx, x.copies, x.parked = szx, nil, nil
+	x.pulled, x.pullEnd = 1, x.early()
+}
+
+// discard drops what is held of the response and makes all of it needed: block 0 is
+// pulled by repeating the last block of the request.
+func (x *exchange) discard(now time.Time) {
+	x.finishAll(itemPull)
+	if x.headed {
+		x.again = append(x.again[:0], x.count-1)
+	}
+	x.rewind()
+	x.conn.kick(x)
+}
+
+// refused takes an error in answer to a pull. Past the end of a response that is shorter
+// than expected it is what a pull gets; otherwise the pull stays needed, for a while.
+func (x *exchange) refused(now time.Time, it *item) {
+	if !it.listed {
+		return
+	}
+	x.finish(it)
+	switch x.refusals++; {
+	case x.refusals > mostRefusals:
+		x.conn.fail(x, ErrTransfer)
+	case !x.headed:
+		x.parked = append(x.parked, it)
+	case it.number < x.pullEnd && !x.got.has(it.number):
+		x.items = append(x.items, it)
+		x.conn.recovery.expect(now, it)
+	}
+}

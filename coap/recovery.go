@@ -1,0 +1,262 @@
+package coap
+
+import (
+	"io"
+	"time"
+)
+
+const (
+	initialWindow   = 10 // datagrams in flight; the floor where losses are not congestion
+	congestedWindow = 2
+	largestWindow   = 64
+	repeatGap       = 8 * time.Millisecond // between the two copies of a repeat
+	silentRounds    = 5                    // time-outs in a row until they double
+	longestTimeout  = 8 * time.Second
+	// Toward a peer that has never answered, whose address may be somebody else's.
+	strangerRound  = 10  // datagrams a round
+	strangerTotal  = 150 // and in strangerPeriod
+	strangerPeriod = 60 * time.Second
+	// ackDelay is how long an answer is held back for the handler, so that it can travel
+	// on the acknowledgement. It is below the 50 ms that the peer grants us, by what
+	// timers and the path may add.
+	ackDelay = 40 * time.Millisecond
+)
+
+// An owner is what an item belongs to: an exchange, or an entry of the server role.
+type owner interface {
+	fill(it *item, m *Message) // everything but type and message ID
+	acknowledged(now time.Time, it *item)
+	reset(now time.Time, it *item)
+}
+
+type itemKind uint8
+
+const (
+	itemBlock    itemKind = iota // block of a request, or all of it
+	itemPull                     // request for a block of a response
+	itemPing                     // Empty CON
+	itemResponse                 // separate response
+)
+
+// An item is a message that needs an answer, however many copies of it are sent. Each
+// copy is a CON with a message ID of its own.
+type item struct {
+	owner      owner
+	kind       itemKind
+	slow       bool // a handler may delay the answer
+	listed     bool // in the recovery's list: sent, and an answer is needed
+	due        bool // to be sent by the caller of due
+	doubled    bool // a second copy is scheduled
+	number     uint32
+	copies     int    // in flight
+	sequence   uint64 // of the newest copy
+	at         time.Time
+	prev, next *item
+}
+
+// A recovery decides which items are sent when: window, loss by later answers and
+// time-outs, for everything a Conn sends (protocol section 9). It knows nothing of what
+// is in a message.
+type recovery struct {
+	rtt     RTT
+	rand    io.Reader
+	packets packets
+
+	window, threshold int // datagrams; slow start up to threshold
+	credit            int // answers toward the next growth of the window
+	flight            int // copies out and not known to have arrived or to be lost
+	cutAt             uint64
+
+	head, tail *item // in the order of the newest copies
+
+	base    time.Time // the time-out runs from here
+	timeout time.Duration
+	silent  int // time-outs since something was heard
+
+	lossSequence uint64    // at lossAt, older copies count as lost
+	lossAt       time.Time // zero: nothing to look for
+	laterAnswer  uint64    // the same for answers since
+	laterAt      time.Time
+
+	second []secondCopy
+	list   []*item // result of due
+
+	heard       bool // the peer has ever answered
+	round       int  // datagrams to a stranger
+	total       int
+	periodStart time.Time
+}
+
+type secondCopy struct {
+	item *item
+	at   time.Time
+}
+
+func newRecovery(rtt RTT, rand io.Reader, first uint16) recovery {
+	return recovery{rtt: rtt, rand: rand, window: initialWindow, threshold: largestWindow, packets: packets{first: first}}
+}
+
+// room tells whether one datagram more may be in flight.
+func (r *recovery) room(now time.Time) bool { return r.flight < r.window && r.mayDisturb(now) }
+
+// mayDisturb bounds what a peer gets that has never answered.
+func (r *recovery) mayDisturb(now time.Time) bool {
+	if r.heard {
+		return true
+	}
+	if now.Sub(r.periodStart) >= strangerPeriod {
+		r.periodStart, r.total = now, 0
+	}
+	return (r.head == nil || r.round < strangerRound) && r.total < strangerTotal
+}
+
+// relief returns when a stranger may be disturbed again, zero if that is now or depends on
+// a time-out.
+func (r *recovery) relief() time.Time {
+	if r.heard || r.total < strangerTotal {
+		return time.Time{}
+	}
+	return r.periodStart.Add(strangerPeriod)
+}
+
+// record notes a copy of it, which is sent now, and returns its message ID.
+func (r *recovery) record(now time.Time, it *item) uint16 {
+	if r.head == nil {
+		r.wake(now)
+	}
+	r.flight++
+	it.copies++
+	r.round++
+	r.total++
+	it.due, it.at = false, now
+	sequence, id := r.packets.add(now, it)
+	it.sequence = sequence
+	r.unlink(it)
+	r.link(it)
+	return id
+}
+
+// wake starts the time-out after a pause in which nothing was needed.
+func (r *recovery) wake(now time.Time) {
+	r.base, r.round, r.silent = now, 0, 0
+	r.timeout = r.rtt.timeout()
+}
+
+// expect makes it needed without a copy being sent: what was sent has been received, and
+// yet the answer is missing.
+func (r *recovery) expect(now time.Time, it *item) {
+	if r.head == nil {
+		r.wake(now)
+	}
+	it.sequence, it.at = r.packets.next-1, now
+	r.unlink(it)
+	r.link(it)
+}
+
+// resume makes a parked item needed again, and overdue after the lag.
+func (r *recovery) resume(now time.Time, it *item) {
+	if r.head == nil {
+		r.wake(now)
+	}
+	it.listed, it.next = true, r.head
+	if r.head != nil {
+		r.head.prev = it
+	} else {
+		r.tail = it
+	}
+	r.head = it
+	r.suspect(now, r.packets.next)
+}
+
+// finish takes it out: it is not needed any more, or for the time being.
+func (r *recovery) finish(it *item) {
+	r.flight -= it.copies
+	it.copies = 0
+	r.unlink(it)
+}
+
+func (r *recovery) link(it *item) {
+	it.listed, it.prev, it.next = true, r.tail, nil
+	if r.tail != nil {
+		r.tail.next = it
+	} else {
+		r.head = it
+	}
+	r.tail = it
+}
+
+func (r *recovery) unlink(it *item) {
+	if !it.listed {
+		return
+	}
+	if it.prev != nil {
+		it.prev.next = it.next
+	} else {
+		r.head = it.next
+	}
+	if it.next != nil {
+		it.next.prev = it.prev
+	} else {
+		r.tail = it.prev
+	}
+	it.listed, it.prev, it.next = false, nil, nil
+}
+
+// answered takes the ACK or RST for the copy with this message ID. It returns the item
+// and the copy's sequence number, or nil for a copy that is not known (any more).
+func (r *recovery) answered(now time.Time, id uint16) (*item, uint64) {
+	p := r.packets.take(id)
+	if p.item == nil {
+		return nil, 0
+	}
+	r.rtt.Update(now.Sub(p.at))
+	r.listen(now)
+	if p.item.copies > 0 {
+		p.item.copies--
+		r.flight--
+	}
+	r.grow()
+	r.suspect(now, p.sequence)
+	return p.item, p.sequence
+}
+
+// listen notes that the peer was heard, which restarts the time-out.
+func (r *recovery) listen(now time.Time) {
+	r.heard, r.silent, r.base = true, 0, now
+	r.timeout = r.rtt.timeout()
+}
+
+// grow opens the window where it was what held us back.
+func (r *recovery) grow() {
+	if r.flight+1 < r.window || r.window >= largestWindow {
+		return
+	}
+	r.credit++
+	if r.window < r.threshold || r.credit >= r.window {
+		r.window++
+		r.credit = 0
+	}
+}
+
+// cut halves the window, once for all that was in flight.
+func (r *recovery) cut(lost uint64) {
+	if lost < r.cutAt {
+		return
+	}
+	floor := initialWindow
+	if r.rtt.congested() {
+		floor = congestedWindow
+	}
+	r.window = max(r.window/2, floor)
+	r.threshold, r.cutAt = r.window, r.packets.next
+}
+
+// suspect has copies older than sequence looked at when the lag has passed.
+func (r *recovery) suspect(now time.Time, sequence uint64) {
+	switch at := now.Add(r.rtt.lag()); {
+	case r.lossAt.IsZero():
+		r.lossSequence, r.lossAt = sequence, at
+	case r.laterAt.IsZero() || sequence > r.laterAnswer:
+		r.laterAnswer, r.laterAt = max(sequence, r.lossSequence), at
+	}
+}

@@ -1,0 +1,177 @@
+package coap
+
+import (
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/codes"
+	"github.com/plgd-dev/go-coap/v3/udp/coder"
+)
+
+// Respond answers the request of an EventRequest: m holds code, options and the whole
+// body, which the Conn keeps for repeats and pulls. It is called once a request, in its
+// own time: a request that waits is acknowledged meanwhile.
+func (c *Conn) Respond(now time.Time, id uint64, m Message, out *Batch) error {
+	e := c.server.entries[id]
+	if e == nil || e.state != entryHandling {
+		return ErrUnknownRequest
+	}
+	if err := c.checkResponse(&m); err != nil {
+		return err
+	}
+	e.respond(now, m, out)
+	c.pump(now, out)
+	return nil
+}
+
+func (c *Conn) checkResponse(m *Message) error {
+	head := Message{Code: m.Code, Options: m.Options, Type: message.Confirmable}
+	if !isResponse(m.Code) || !wellFormed(&head) {
+		return ErrFormat
+	}
+	for _, o := range m.Options {
+		if transferOption(o.ID) {
+			return ErrFormat
+		}
+	}
+	return nil
+}
+
+func (e *entry) respond(now time.Time, m Message, out *Batch) {
+	c := e.conn
+	e.state, e.response = entryAnswered, m
+	e.divide()
+	c.server.answered++
+	c.server.hold(e, len(m.Payload))
+	c.server.settle(e)
+	switch {
+	case e.silent:
+		e.answer(now, message.NonConfirmable, -1, out)
+	case e.separate:
+		e.item = item{owner: e, kind: itemResponse}
+		c.send(now, &e.item, out)
+	default:
+		e.answer(now, message.Acknowledgement, e.ackID, out)
+	}
+	e.answerParked(now, out)
+	c.server.use(now, e)
+}
+
+// divide decides whether the response needs blocks, and of which size: the peer may have
+// asked for smaller ones (RFC 7959 section 2.4).
+func (e *entry) divide() {
+	room := e.conn.config.MaxMessage
+	head := Message{Code: e.response.Code, Options: e.response.Options, Type: message.Confirmable}
+	size, err := coder.DefaultCoder.Size(head)
+	if err != nil {
+		size = 0 // it has been checked
+	}
+	size += maxToken + blockRoom
+	body := e.response.Payload
+	asked := 16 << min(e.szx, maxSZX)
+	if size+len(body) <= room && (e.szx == maxSZX || len(body) <= asked) {
+		return
+	}
+	largest, ok := blockSize(room - size - 2 - maxToken) // an ETag
+	if !ok {
+		e.response = Message{Code: codes.InternalServerError}
+		return
+	}
+	e.blockwise, e.szx = true, min(largest, e.szx)
+	etag, found := option(e.response.Options, message.ETag)
+	if !found {
+		etag = entityTag(body)
+	}
+	e.content = newRepresentation(body, etag)
+}
+
+// fill writes the response itself, without type and message ID: the whole of it or its
+// first block.
+func (e *entry) fill(_ *item, m *Message) {
+	c := e.conn
+	m.Code, m.Token = e.response.Code, c.numberToken(e.key)
+	m.Options = append(m.Options, e.response.Options...)
+	m.Payload = e.response.Payload
+	if e.blockwise {
+		e.fillBlock(0, m)
+		c.addUint(message.Size2, uint32(len(e.content.body)))
+	}
+	if e.hasBlock1 {
+		c.addBlock(message.Block1, Block{Number: e.block1.Number, SZX: e.block1.SZX})
+	}
+}
+
+// fillBlock adds block n of the response to m, and tells whether there is one.
+func (e *entry) fillBlock(n uint32, m *Message) bool {
+	payload, more, ok := e.content.block(n, e.szx)
+	m.Payload = payload
+	e.conn.addBlock(message.Block2, Block{Number: n, More: more, SZX: e.szx})
+	if _, found := option(m.Options, message.ETag); !found {
+		e.conn.addOption(message.ETag, e.content.etag)
+	}
+	return ok
+}
+
+// answer sends the response: on the acknowledgement of a copy, or as NON.
+func (e *entry) answer(now time.Time, t message.Type, id int32, out *Batch) {
+	m := e.conn.blank()
+	e.fill(nil, m)
+	m.Type, m.MessageID = t, id
+	e.conn.transmit(now, m, out)
+}
+
+// repeat answers a copy of a request that was answered before.
+func (e *entry) repeat(now time.Time, m *Message, out *Batch) {
+	e.conn.server.use(now, e)
+	if m.Type == message.Confirmable {
+		e.answer(now, message.Acknowledgement, m.MessageID, out)
+	} else {
+		e.answer(now, message.NonConfirmable, -1, out)
+	}
+}
+
+// answerParked answers the pulls that came before the response.
+func (e *entry) answerParked(now time.Time, out *Batch) {
+	for _, b := range e.parked {
+		if e.blockwise { // otherwise nobody needs them any more
+			e.answerPull(now, message.NonConfirmable, -1, b, out)
+		}
+	}
+	e.parked = nil
+}
+
+// answerPull sends block b of the response. The options of the first block need not be
+// repeated, since one token names one response.
+func (e *entry) answerPull(now time.Time, t message.Type, id int32, b Block, out *Batch) {
+	c := e.conn
+	m := c.blank()
+	m.Type, m.MessageID, m.Token = t, id, c.numberToken(e.key)
+	if t == message.Confirmable {
+		m.Type = message.Acknowledgement
+	} else {
+		m.MessageID = -1
+	}
+	n, ok := e.translate(b)
+	if m.Code = e.response.Code; !ok || !e.blockwise || !e.fillBlock(n, m) {
+		if t == message.NonConfirmable && id < 0 {
+			return // a parked pull past the end
+		}
+		m.Code, m.Options, m.Payload = codes.BadRequest, m.Options[:0], nil
+	}
+	c.transmit(now, m, out)
+}
+
+// translate turns the number of a block of another size into one of ours. A pull that
+// was sent before the peer knew our size may begin within a block; then it fails.
+func (e *entry) translate(b Block) (uint32, bool) {
+	if b.SZX == e.szx {
+		return b.Number, true
+	}
+	return uint32(b.Offset() >> (4 + e.szx)), b.Offset()%(16<<e.szx) == 0
+}
+
+// acknowledged takes the ACK for a separate response.
+func (e *entry) acknowledged(_ time.Time, it *item) { e.conn.recovery.finish(it) }
+
+// reset takes the RST of a peer that has the response already, or does not want it.
+func (e *entry) reset(_ time.Time, it *item) { e.conn.recovery.finish(it) }

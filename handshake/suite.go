@@ -97,3 +97,6 @@ func (m Mode) String() string {
 	}
 	return fmt.Sprintf("mode %d", uint8(m))
 }
+
+// Suites returns all suites, in the order of their numbers.
+func Suites() []Suite { return []Suite{XWing, MLKEM768, MLKEM512, MLKEM1024} }

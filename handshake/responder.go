@@ -10,6 +10,8 @@ import (
 // A Responder holds the KEM keys of a server.
 type Responder struct {
 	keys map[keyName]*PrivateKey
+
+	unprintable
 }
 
 // keyName is how m1 names a key of the server.

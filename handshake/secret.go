@@ -8,8 +8,9 @@ import (
 	"io"
 )
 
-// A Secret is key material. It prints as a fingerprint in every format; convert it to
-// []byte to use it.
+// A Secret is key material. It prints as a fingerprint in every format; it can be given
+// wherever a []byte is wanted. fmt cannot call the methods of unexported fields: a struct
+// that has a Secret in one needs a Format method of its own.
 type Secret []byte
 
 // Wipe overwrites the secret.

@@ -158,10 +158,13 @@ func TestImports(t *testing.T) {
 
 // What the device program links, also through others, must stay small.
 func TestDeviceProgramLinks(t *testing.T) {
-	const program = "../node/..."
-	out, err := exec.Command("go", "list", "-deps", program).Output()
+	const program = module + "/node/..."
+	cmd := exec.Command("go", "list", "-deps", program)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list -deps %s: %v", program, err)
+		t.Fatalf("%v: %v\n%s", cmd, err, &stderr)
 	}
 	for _, v := range unwanted(strings.Fields(string(out))) {
 		t.Errorf("%s links %s", program, v)

@@ -25,12 +25,12 @@ func (w *window) accept(seq uint64) bool {
 	return true
 }
 
-// advance moves the window up to seq and clears the places of what it skips.
+// advance moves the window up to seq and clears the places of those it skips.
 func (w *window) advance(seq uint64) {
 	if seq-w.next >= windowSize {
 		clear(w.seen[:])
 	} else {
-		for s := w.next; s <= seq; s++ {
+		for s := w.next; s < seq; s++ {
 			w.seen[s/wordBits%uint64(len(w.seen))] &^= 1 << (s % wordBits)
 		}
 	}

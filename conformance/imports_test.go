@@ -10,8 +10,8 @@ import (
 
 const module = "github.com/pqcoap/pqcoap"
 
-// A node is one package. Paths of ours are relative to the module: "coap", "node/cmd/x".
-type node struct {
+// A unit is one package. Paths of ours are relative to the module: "coap", "node/cmd/x".
+type unit struct {
 	path        string
 	imports     []string // of files that are not tests
 	testImports []string
@@ -70,17 +70,17 @@ func pure(path string) bool {
 }
 
 // violations returns each import that breaks a rule of the layout.
-func violations(nodes []node) []string {
+func violations(units []unit) []string {
 	var broken []string
-	for _, n := range nodes {
-		for _, imported := range n.imports {
-			if why := forbidden(n.path, imported); why != "" {
-				broken = append(broken, fmt.Sprintf("%s imports %s: %s", n.path, imported, why))
+	for _, u := range units {
+		for _, imported := range u.imports {
+			if why := forbidden(u.path, imported); why != "" {
+				broken = append(broken, fmt.Sprintf("%s imports %s: %s", u.path, imported, why))
 			}
 		}
-		for _, imported := range n.testImports {
-			if own, ok := ours(imported); ok && within(n.path, "conformance/simnet") && own != n.path {
-				broken = append(broken, fmt.Sprintf("a test of %s imports %s: simnet imports nothing of ours", n.path, imported))
+		for _, imported := range u.testImports {
+			if own, ok := ours(imported); ok && within(u.path, "conformance/simnet") && own != u.path {
+				broken = append(broken, fmt.Sprintf("a test of %s imports %s: simnet imports nothing of ours", u.path, imported))
 			}
 		}
 	}
@@ -136,21 +136,21 @@ func forbiddenOthers(path, imported string) string {
 }
 
 func TestImports(t *testing.T) {
-	nodes := make(map[string]*node)
+	units := make(map[string]*unit)
 	for _, f := range sources(t) {
-		n := nodes[f.pkg]
-		if n == nil {
-			n = &node{path: f.pkg}
-			nodes[f.pkg] = n
+		u := units[f.pkg]
+		if u == nil {
+			u = &unit{path: f.pkg}
+			units[f.pkg] = u
 		}
 		if f.isTest() {
-			n.testImports = append(n.testImports, f.imports()...)
+			u.testImports = append(u.testImports, f.imports()...)
 		} else {
-			n.imports = append(n.imports, f.imports()...)
+			u.imports = append(u.imports, f.imports()...)
 		}
 	}
-	for _, n := range nodes {
-		for _, v := range violations([]node{*n}) {
+	for _, u := range units {
+		for _, v := range violations([]unit{*u}) {
 			t.Error(v)
 		}
 	}
@@ -243,7 +243,7 @@ func TestImportRules(t *testing.T) {
 		{"conformance/simnet", "net", true},
 	}
 	for _, test := range tests {
-		broken := violations([]node{{path: test.path, imports: []string{test.imported}}})
+		broken := violations([]unit{{path: test.path, imports: []string{test.imported}}})
 		if (len(broken) == 0) != test.allowed {
 			t.Errorf("%s imports %s: violations = %q, want allowed %t", test.path, test.imported, broken, test.allowed)
 		}
@@ -261,7 +261,7 @@ func TestImportRulesOfTests(t *testing.T) {
 		{"conformance/simnet", module + "/node", false},
 	}
 	for _, test := range tests {
-		broken := violations([]node{{path: test.path, testImports: []string{test.imported}}})
+		broken := violations([]unit{{path: test.path, testImports: []string{test.imported}}})
 		if (len(broken) == 0) != test.allowed {
 			t.Errorf("a test of %s imports %s: violations = %q, want allowed %t", test.path, test.imported, broken, test.allowed)
 		}

@@ -59,6 +59,7 @@ type Conn struct {
 	config   Config
 	recovery recovery
 	events   []Event
+	told     int    // events that Next has returned
 	lastID   uint64 // of a request
 	token    uint64 // of the newest exchange of ours
 
@@ -122,14 +123,13 @@ type Event struct {
 
 // Next returns the oldest event not yet returned.
 func (c *Conn) Next() (Event, bool) {
-	if len(c.events) == 0 {
+	if c.told == len(c.events) {
+		c.events, c.told = c.events[:0], 0
 		return Event{}, false
 	}
-	e := c.events[0]
-	c.events[0] = Event{}
-	if c.events = c.events[1:]; len(c.events) == 0 {
-		c.events = c.events[:0:0]
-	}
+	e := c.events[c.told]
+	c.events[c.told] = Event{}
+	c.told++
 	return e, true
 }
 
@@ -204,6 +204,10 @@ func (c *Conn) Receive(now time.Time, datagram []byte, out *Batch) {
 	switch {
 	case err != nil && !errors.Is(err, ErrOption):
 		return
+	case c.config.Secure:
+		c.recovery.heard = true // records are authentic: this is no stranger
+	}
+	switch {
 	case m.Code == codes.Empty:
 		c.receiveEmpty(now, m, out)
 	case isRequest(m.Code):
@@ -248,8 +252,8 @@ func (c *Conn) receiveResponse(now time.Time, m *Message, out *Batch) {
 	switch m.Type {
 	case message.Acknowledgement:
 		it, sequence = c.recovery.answered(now, uint16(m.MessageID))
-		if it != nil && it.owner != owner(x) {
-			return
+		if it == nil || it.owner != owner(x) {
+			return // what it answers cannot be told, and there are other copies
 		}
 	case message.Confirmable:
 		c.empty(message.Acknowledgement, m.MessageID, out)

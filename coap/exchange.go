@@ -191,7 +191,7 @@ func (x *exchange) stop() {
 	for _, it := range x.items {
 		x.conn.recovery.finish(it)
 	}
-	x.items, x.parked, x.copies = nil, nil, nil
+	x.items, x.parked, x.twin = nil, nil, nil
 }
 
 // fill writes the message of an item.

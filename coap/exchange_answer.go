@@ -22,7 +22,9 @@ func (x *exchange) acknowledged(now time.Time, it *item) {
 	case it.kind == itemPing:
 		x.pong()
 	case it.kind == itemPull:
-		x.park(it)
+		if x.conn.config.Secure {
+			x.park(it) // on the plain lane it is repeated with the block that is missing
+		}
 	case x.conn.config.Secure:
 		x.separate, x.cursor, x.again = true, x.count, nil
 		x.finishAll(itemBlock)
@@ -65,7 +67,7 @@ func (x *exchange) answer(now time.Time, m *Message, it *item, sequence uint64) 
 		x.startOver(block1.SZX)
 	case m.Code>>5 == 2 && has1 && block1.More && block1.Number < x.count-1:
 		x.ack(now, block1.Number)
-	case m.Code>>5 == 2 && has2:
+	case has2:
 		x.take(now, m, block2)
 	case pull:
 		x.refused(now, it)

@@ -16,10 +16,10 @@ type download struct {
 	szx    uint8
 	got    bits
 
-	expected int    // bytes, 0 if unknown
-	pulled   uint32 // the next block that was never pulled
-	pullEnd  uint32 // one past the last block worth pulling
-	copies   []*item
+	expected int     // bytes, 0 if unknown
+	pulled   uint32  // the next block that was never pulled
+	pullEnd  uint32  // one past the last block worth pulling
+	twin     *item   // a pull of which a second copy goes out at once
 	parked   []*item // pulls that the peer has and will answer
 	refusals int
 }
@@ -34,7 +34,7 @@ func (x *exchange) expect(body int) {
 func (x *exchange) rewind() {
 	x.down, x.head, x.headed, x.etag, x.got = newAssembly(x.conn.config.MaxBody), Message{}, false, nil, bits{}
 	x.pulled, x.pullEnd = 1, x.early()
-	x.copies, x.parked = nil, nil
+	x.twin, x.parked = nil, nil
 }
 
 // early returns one past the last block to pull before the first has come: the peer
@@ -50,6 +50,10 @@ func blocks(size int, szx uint8) uint32 {
 // nextPull returns the next pull to send. On the plain lane, where it is small beside
 // what it brings, each is sent twice in the first turn.
 func (x *exchange) nextPull() *item {
+	if it := x.twin; it != nil {
+		x.twin = nil
+		return it
+	}
 	for x.pulled < x.pullEnd {
 		n := x.pulled
 		x.pulled++
@@ -59,15 +63,9 @@ func (x *exchange) nextPull() *item {
 		it := &item{owner: x, kind: itemPull, number: n}
 		x.items = append(x.items, it)
 		if !x.conn.config.Secure && !x.headed && !x.stepwise {
-			x.copies = append(x.copies, it)
+			x.twin = it
 		}
 		return it
-	}
-	for len(x.copies) > 0 {
-		it := x.copies[0]
-		if x.copies = x.copies[1:]; it.listed {
-			return it
-		}
 	}
 	return nil
 }
@@ -163,7 +161,7 @@ func (x *exchange) resize(szx uint8) {
 		return
 	}
 	x.finishAll(itemPull)
-	x.download.szx, x.copies, x.parked = szx, nil, nil
+	x.download.szx, x.twin, x.parked = szx, nil, nil
 	x.pulled, x.pullEnd = 1, x.early()
 }
 

@@ -93,7 +93,10 @@ type secondCopy struct {
 }
 
 func newRecovery(rtt RTT, rand io.Reader, first uint16) recovery {
-	return recovery{rtt: rtt, rand: rand, window: initialWindow, threshold: largestWindow, packets: packets{first: first}}
+	return recovery{
+		rtt: rtt, rand: rand, window: initialWindow, threshold: largestWindow,
+		packets: packets{first: first}, heard: rtt.Known(),
+	}
 }
 
 // room tells whether one datagram more may be in flight.
@@ -253,10 +256,26 @@ func (r *recovery) cut(lost uint64) {
 
 // suspect has copies older than sequence looked at when the lag has passed.
 func (r *recovery) suspect(now time.Time, sequence uint64) {
-	switch at := now.Add(r.rtt.lag()); {
-	case r.lossAt.IsZero():
-		r.lossSequence, r.lossAt = sequence, at
-	case r.laterAt.IsZero() || sequence > r.laterAnswer:
-		r.laterAnswer, r.laterAt = max(sequence, r.lossSequence), at
+	if r.head == nil || r.head.sequence >= sequence {
+		return // nothing is older
 	}
+	switch at := now.Add(r.rtt.lag()); {
+	case !r.suspects():
+		r.lossSequence, r.lossAt = sequence, at
+		r.laterAnswer, r.laterAt = 0, time.Time{}
+	case sequence > max(r.lossSequence, r.laterAnswer):
+		r.laterAnswer, r.laterAt = sequence, at
+	}
+}
+
+// suspects tells whether there is something to look for at lossAt.
+func (r *recovery) suspects() bool {
+	if r.head == nil || r.lossAt.IsZero() {
+		return false
+	}
+	if r.head.sequence >= r.lossSequence { // what was older has been answered
+		r.lossSequence, r.lossAt = r.laterAnswer, r.laterAt
+		r.laterAnswer, r.laterAt = 0, time.Time{}
+	}
+	return r.head.sequence < r.lossSequence
 }

@@ -14,7 +14,7 @@ func (r *recovery) deadline() time.Time {
 	if len(r.second) > 0 {
 		at = earlier(at, r.second[0].at)
 	}
-	if !r.lossAt.IsZero() && r.head.sequence < r.lossSequence {
+	if r.suspects() {
 		at = earlier(at, r.lossAt)
 	}
 	return at
@@ -34,7 +34,7 @@ func (r *recovery) due(now time.Time) []*item {
 	clear(r.list)
 	r.list = r.list[:0]
 	r.secondCopies(now)
-	if !r.lossAt.IsZero() && !now.Before(r.lossAt) {
+	for r.suspects() && !now.Before(r.lossAt) {
 		r.losses(now)
 	}
 	if r.head != nil && !now.Before(r.base.Add(r.timeout)) {
@@ -145,13 +145,13 @@ func (r *recovery) timedOut(now time.Time) {
 	r.timeout = r.nextTimeout()
 }
 
-// overdueAt returns when a time-out may repeat it.
+// overdueAt returns when a time-out may repeat it: also what a later answer had repeated
+// since the time-out began to run.
 func (r *recovery) overdueAt(it *item) time.Time {
-	age := r.rtt.timeout() - r.rtt.lag() - repeatGap
 	if it.slow {
-		age += ackDelay
+		return it.at.Add(r.rtt.timeout())
 	}
-	return it.at.Add(age)
+	return it.at.Add(r.rtt.timeout() - r.rtt.lag() - repeatGap)
 }
 
 // nextTimeout is the next of a row of time-outs in which nothing is heard. The random

@@ -1,0 +1,262 @@
+package coap
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/codes"
+)
+
+// A scriptedPeer answers each message as a function says.
+type scriptedPeer struct {
+	answer   func(now time.Time, m *Message, reply func(Message))
+	received []Message
+	at       []time.Time
+	lastID   int32
+}
+
+func (s *scriptedPeer) Receive(now time.Time, datagram []byte, out *Batch) {
+	m, err := Parse(bytes.Clone(datagram))
+	if err != nil {
+		panic(err)
+	}
+	s.received, s.at = append(s.received, m), append(s.at, now)
+	if s.answer == nil {
+		return
+	}
+	s.answer(now, &m, func(r Message) {
+		if r.Type == message.NonConfirmable || r.Type == message.Confirmable {
+			s.lastID++
+			r.MessageID = s.lastID
+		}
+		if _, err := out.add(&r); err != nil {
+			panic(err)
+		}
+	})
+}
+
+func (s *scriptedPeer) Deadline() time.Time       { return time.Time{} }
+func (s *scriptedPeer) Advance(time.Time, *Batch) {}
+func (s *scriptedPeer) count(kind func(*Message) bool) (n int) {
+	for i := range s.received {
+		if kind(&s.received[i]) {
+			n++
+		}
+	}
+	return n
+}
+
+// ackOf returns the piggybacked answer to m.
+func ackOf(m *Message, code codes.Code, options message.Options, payload []byte) Message {
+	return Message{Type: message.Acknowledgement, MessageID: m.MessageID, Token: m.Token, Code: code, Options: options, Payload: payload}
+}
+
+func blockValue(id message.OptionID, b Block) message.Option {
+	return message.Option{ID: id, Value: b.Append(nil)}
+}
+
+// A device drives a plain Conn.
+type device struct {
+	*Conn
+	events []Event
+}
+
+func (d *device) Receive(now time.Time, datagram []byte, out *Batch) {
+	d.Conn.Receive(now, datagram, out)
+	d.drain()
+}
+
+func (d *device) Advance(now time.Time, out *Batch) {
+	d.Conn.Advance(now, out)
+	d.drain()
+}
+
+func (d *device) drain() {
+	for e, ok := d.Next(); ok; e, ok = d.Next() {
+		d.events = append(d.events, e)
+	}
+}
+
+// A plainPath joins a device and a peer.
+type plainPath struct {
+	*testPath
+	device *device
+	id     uint64
+}
+
+func newPlainPath(t testing.TB, seed uint64, loss float64, peer testEnd, config Config) *plainPath {
+	config.Rand = testRand(seed)
+	p := &plainPath{testPath: newTestPath(t, seed, loss), device: &device{Conn: NewConn(config)}}
+	p.ends = [2]testEnd{p.device, peer}
+	return p
+}
+
+func (p *plainPath) post(body []byte, o RequestOptions) {
+	p.t.Helper()
+	var out Batch
+	id, err := p.device.Request(p.now, Message{Code: codes.POST, Options: uriPath("hs"), Payload: body}, o, &out)
+	if err != nil {
+		p.t.Fatalf("Request: %v", err)
+	}
+	p.id = id
+	p.carry(0, &out)
+}
+
+// result runs until the next event.
+func (p *plainPath) result() Event {
+	p.t.Helper()
+	p.run(2*time.Minute, func() bool { return len(p.device.events) > 0 })
+	e := p.device.events[0]
+	p.device.events = p.device.events[1:]
+	return e
+}
+
+// A miniLane is the server's plain lane for one device, by sections 7.1 and 7.2 of the
+// protocol and no more, against which the device's side can be judged alone.
+type miniLane struct {
+	scriptedPeer
+	body   []byte // of the response
+	lane   map[string]*miniEntry
+	demand []byte // an Echo, if one is demanded
+	posts  [][]byte
+}
+
+type miniEntry struct {
+	up     assembly
+	parked []Message
+	served map[uint32]time.Time
+}
+
+func newMiniLane(body []byte) *miniLane {
+	l := &miniLane{body: body, lane: make(map[string]*miniEntry)}
+	l.answer = l.serve
+	return l
+}
+
+func (l *miniLane) serve(now time.Time, m *Message, reply func(Message)) {
+	tag, _ := option(m.Options, optionRequestTag)
+	echo, _ := option(m.Options, optionEcho)
+	b1, has1, _ := optionBlock(m.Options, message.Block1)
+	b2, has2, _ := optionBlock(m.Options, message.Block2)
+	e := l.lane[string(tag)]
+	pull := has2 && !has1 && b2.Number > 0
+	switch {
+	case e == nil && pull:
+		reply(ackOf(m, codes.RequestEntityIncomplete, nil, nil))
+		return
+	case e == nil && !bytes.Equal(echo, l.demand):
+		reply(ackOf(m, codes.Unauthorized, message.Options{{ID: optionEcho, Value: l.demand}}, nil))
+		return
+	case e == nil:
+		e = &miniEntry{up: newAssembly(1 << 20), served: make(map[uint32]time.Time)}
+		l.lane[string(tag)] = e
+	}
+	if pull {
+		l.pull(now, e, m, b2, reply)
+		return
+	}
+	if !has1 {
+		b1 = Block{SZX: maxSZX}
+	}
+	e.up.accept(b1, m.Payload)
+	if !e.up.complete() {
+		reply(ackOf(m, codes.Continue, message.Options{blockValue(message.Block1, b1)}, nil))
+		return
+	}
+	if len(e.served) == 0 {
+		l.posts = append(l.posts, e.up.body())
+	}
+	b1.More = false
+	l.block(now, e, ackOf(m, codes.Changed, message.Options{blockValue(message.Block1, b1)}, nil), Block{SZX: b1.SZX}, reply)
+	for _, parked := range e.parked {
+		b, _, _ := optionBlock(parked.Options, message.Block2)
+		r := ackOf(&parked, codes.Changed, nil, nil)
+		r.Type = message.NonConfirmable
+		l.block(now, e, r, b, reply)
+	}
+	e.parked = nil
+}
+
+func (l *miniLane) pull(now time.Time, e *miniEntry, m *Message, b Block, reply func(Message)) {
+	switch {
+	case e.up.complete():
+		if at, ok := e.served[b.Number]; !ok || now.Sub(at) >= 6*time.Millisecond {
+			l.block(now, e, ackOf(m, codes.Changed, nil, nil), b, reply)
+		}
+	case !slices.ContainsFunc(e.parked, func(p Message) bool { return blockOf(p) == b }):
+		e.parked = append(e.parked, *m)
+		reply(Message{Type: message.Acknowledgement, MessageID: m.MessageID})
+	}
+}
+
+func blockOf(m Message) Block {
+	b, _, _ := optionBlock(m.Options, message.Block2)
+	return b
+}
+
+func (l *miniLane) block(now time.Time, e *miniEntry, r Message, b Block, reply func(Message)) {
+	content := newRepresentation(l.body, entityTag(l.body))
+	payload, more, ok := content.block(b.Number, b.SZX)
+	if !ok {
+		r.Code = codes.BadRequest
+		reply(r)
+		return
+	}
+	e.served[b.Number] = now
+	b.More, r.Payload = more, payload
+	r.Options = append(message.Options{{ID: message.ETag, Value: content.etag}, blockValue(message.Block2, b)}, r.Options...)
+	reply(r)
+}
+
+func TestHandshakeTransfer(t *testing.T) {
+	up, down := testBody(2500, 1), testBody(2300, 2)
+	for _, demand := range [][]byte{nil, []byte("12345678")} {
+		for _, loss := range []float64{0, .05, .1, .2, .4} {
+			const runs = 200
+			var times []time.Duration
+			sent, bytesSent := 0, 0
+			for seed := range uint64(runs) {
+				lane := newMiniLane(down)
+				lane.demand = demand
+				p := newPlainPath(t, seed, loss, lane, Config{})
+				p.post(up, RequestOptions{ExpectBody: len(down)})
+				e := p.result()
+				if e.Kind != EventResponse || e.Message.Code != codes.Changed || !bytes.Equal(e.Message.Payload, down) {
+					t.Fatalf("loss %v seed %d: event %d %v, error %v", loss, seed, e.Kind, e.Message.Code, e.Err)
+				}
+				for _, got := range lane.posts {
+					if !bytes.Equal(got, up) {
+						t.Fatalf("loss %v seed %d: another body arrived", loss, seed)
+					}
+				}
+				times = append(times, p.now.Sub(testStart))
+				sent += p.sent[0]
+				bytesSent += p.bytes[0] + p.bytes[1]
+			}
+			slices.Sort(times)
+			t.Logf("echo %-5v loss %3.0f%%: p50 %v p95 %v, %.1f datagrams sent, %d B both ways", demand != nil, loss*100,
+				times[runs/2].Round(time.Millisecond), times[runs*95/100].Round(time.Millisecond), float64(sent)/runs, bytesSent/runs)
+		}
+	}
+}
+
+func TestStranger(t *testing.T) {
+	peer := &scriptedPeer{}
+	p := newPlainPath(t, 1, 0, peer, Config{})
+	p.post(testBody(20_000, 1), RequestOptions{ExpectBody: 20_000})
+	if e := p.result(); !errors.Is(e.Err, ErrTimeout) {
+		t.Fatalf("error %v", e.Err)
+	}
+	if n := len(peer.received); n < 100 || n > strangerTotal {
+		t.Errorf("%d datagrams in 60 s", n)
+	}
+	for i, at := range peer.at {
+		if i >= strangerRound && at.Sub(peer.at[i-strangerRound]) < firstTimeout/2 {
+			t.Fatalf("more than %d datagrams at %v", strangerRound, at.Sub(testStart))
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package coap
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/codes"
+)
+
+// Code is the code of a message, a method or a response code (RFC 7252 section 12.1).
+type Code = codes.Code
+
+// Methods (RFC 7252 section 12.1.1, RFC 8132 section 8.1).
+const (
+	GET    = codes.GET
+	POST   = codes.POST
+	PUT    = codes.PUT
+	DELETE = codes.DELETE
+	FETCH  = Code(5)
+	PATCH  = Code(6)
+	IPATCH = Code(7)
+)
+
+// Response codes that an application chooses itself (RFC 7252 section 12.1.2).
+const (
+	Created              = codes.Created
+	Deleted              = codes.Deleted
+	Valid                = codes.Valid
+	Changed              = codes.Changed
+	ContentCode          = codes.Content // [Content] makes the response
+	BadRequest           = codes.BadRequest
+	Unauthorized         = codes.Unauthorized
+	BadOption            = codes.BadOption
+	Forbidden            = codes.Forbidden
+	NotFound             = codes.NotFound
+	MethodNotAllowed     = codes.MethodNotAllowed
+	NotAcceptable        = codes.NotAcceptable
+	PreconditionFailed   = codes.PreconditionFailed
+	UnsupportedMediaType = codes.UnsupportedMediaType
+	TooManyRequests      = codes.TooManyRequests
+	InternalServerError  = codes.InternalServerError
+	ServiceUnavailable   = codes.ServiceUnavailable
+)
+
+// A Request is a request as a handler sees it: the whole body is in Payload, whatever
+// blocks it came in, and who sent it is known.
+type Request struct {
+	Message
+	Device    string         // the authenticated name of the sender; empty where it gave none
+	SessionID string         // of the session it came in
+	Remote    netip.AddrPort // where the sender was last heard from
+}
+
+// Path returns the Uri-Path options as an absolute path: "/", "/temperature", "/a/b".
+// A slash within an option is not told from one between two.
+func (r *Request) Path() string {
+	var path strings.Builder
+	for _, o := range r.Options {
+		if o.ID == message.URIPath {
+			path.WriteByte('/')
+			path.Write(o.Value)
+		}
+	}
+	if path.Len() == 0 {
+		return "/"
+	}
+	return path.String()
+}
+
+// Query returns what follows "name=" in the first Uri-Query option of that form, and
+// whether there is one; an option that is just "name" counts, with an empty value.
+func (r *Request) Query(name string) (string, bool) {
+	for _, o := range r.Options {
+		if o.ID != message.URIQuery {
+			continue
+		}
+		if key, value, _ := strings.Cut(string(o.Value), "="); key == name {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// A Handler answers requests. It may take its time, and is called once a request,
+// however often the request is repeated on the way; nil is answered 4.04. The response
+// has code, options and the whole body; type, token, message ID and blocks are not the
+// handler's concern. Many calls may run at once.
+type Handler interface {
+	ServeCoAP(ctx context.Context, r *Request) *Message
+}
+
+// HandlerFunc makes a Handler of a function.
+type HandlerFunc func(ctx context.Context, r *Request) *Message
+
+// ServeCoAP calls f.
+func (f HandlerFunc) ServeCoAP(ctx context.Context, r *Request) *Message { return f(ctx, r) }
+
+// Status makes a response without a body.
+func Status(code Code) *Message { return &Message{Code: code} }
+
+// Content makes a 2.05 response with a body of a content format.
+func Content(format message.MediaType, body []byte) *Message {
+	return &Message{
+		Code:    codes.Content,
+		Options: message.Options{{ID: message.ContentFormat, Value: appendUint(nil, uint32(format))}},
+		Payload: body,
+	}
+}

@@ -3,7 +3,6 @@ package handshake
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"encoding/binary"
 )
 
@@ -20,32 +19,6 @@ func (s Suite) transcript(inputs ...[]byte) []byte {
 		h.Write(in)
 	}
 	return h.Sum(nil)
-}
-
-// extract is HKDF-Extract, RFC 5869 section 2.2.
-func (s Suite) extract(salt, ikm []byte) Secret {
-	prk, err := hkdf.Extract(s.Hash().New, ikm, salt)
-	if err != nil {
-		panic(err) // refuses keys only that we never use
-	}
-	return prk
-}
-
-// expand is HKDF-Expand (RFC 5869 section 2.3) with the HkdfLabel of RFC 8446 section 7.1
-// under our prefix.
-func (s Suite) expand(secret Secret, label string, context []byte, size int) Secret {
-	const prefix = "pqcoap1 "
-	info := binary.BigEndian.AppendUint16(make([]byte, 0, 96), uint16(size))
-	info = append(info, byte(len(prefix)+len(label)))
-	info = append(info, prefix...)
-	info = append(info, label...)
-	info = append(info, byte(len(context)))
-	info = append(info, context...)
-	out, err := hkdf.Expand(s.Hash().New, secret, string(info), size)
-	if err != nil {
-		panic(err) // refuses sizes only that we never ask for
-	}
-	return out
 }
 
 // aead returns AES-GCM under a key that seals one message.

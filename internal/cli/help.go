@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// help writes the help of the program, or of the subcommand that args name.
+func (p *Program) help(w io.Writer, args []string) error {
+	if len(args) == 0 {
+		p.programHelp(w)
+		return nil
+	}
+	c := p.find(args[0])
+	if c == nil {
+		return Usagef("there is no command %q", args[0])
+	}
+	return p.commandHelp(w, c)
+}
+
+func (p *Program) programHelp(w io.Writer) {
+	fmt.Fprintf(w, "%s\n\nUsage: %s COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n", p.About, p.Name)
+	width := 0
+	for _, c := range p.Commands {
+		width = max(width, len(c.Name))
+	}
+	for _, c := range p.Commands {
+		fmt.Fprintf(w, "  %-*s  %s\n", width, c.Name, c.Short)
+	}
+	examples(w, p.Examples)
+	fmt.Fprintf(w, "\nExit codes:\n")
+	for _, c := range append([]ExitCode{
+		{CodeOK, "done"},
+		{CodeFailure, "failed; the standard error output says why"},
+		{CodeUsage, "called in a wrong way"},
+	}, p.Codes...) {
+		fmt.Fprintf(w, "  %d  %s\n", c.Code, c.Meaning)
+	}
+	fmt.Fprintf(w, "\n'%s COMMAND -h' tells more about a command.\n", p.Name)
+}
+
+func (p *Program) commandHelp(w io.Writer, c *Command) error {
+	synopsis := strings.TrimSpace(c.Name + " " + c.Args)
+	fmt.Fprintf(w, "Usage: %s %s\n\n%s\n\nFlags:\n", p.Name, synopsis, c.Long)
+	fs, _, _ := c.flags()
+	writeFlags(w, fs)
+	examples(w, c.Examples)
+	return nil
+}
+
+func examples(w io.Writer, lines string) {
+	fmt.Fprintf(w, "\nExamples:\n")
+	for line := range strings.Lines(strings.TrimSpace(lines)) {
+		fmt.Fprintf(w, "  %s\n", strings.TrimSpace(line))
+	}
+}
+
+// writeFlags lists flags in aligned columns. The text of a flag may have several lines.
+func writeFlags(w io.Writer, fs *flag.FlagSet) {
+	width := 0
+	fs.VisitAll(func(f *flag.Flag) { width = max(width, len(signature(f))) })
+	fs.VisitAll(func(f *flag.Flag) {
+		_, usage := flag.UnquoteUsage(f)
+		if shown(f.DefValue) {
+			usage += " (default " + f.DefValue + ")"
+		}
+		usage = strings.ReplaceAll(usage, "\n", "\n"+strings.Repeat(" ", width+4))
+		fmt.Fprintf(w, "  %-*s  %s\n", width, signature(f), usage)
+	})
+}
+
+func signature(f *flag.Flag) string {
+	argument, _ := flag.UnquoteUsage(f)
+	return strings.TrimSpace("-" + f.Name + " " + argument)
+}
+
+// shown reports whether a default says something.
+func shown(value string) bool {
+	return value != "" && value != "0" && value != "false" && value != "0s"
+}

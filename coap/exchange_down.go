@@ -132,13 +132,13 @@ func (x *exchange) extend(m *Message, b Block) {
 	switch size, known := optionUint(m.Options, message.Size2); {
 	case !b.More:
 		x.pullEnd = b.Number + 1
-	case known && int(size) <= x.conn.config.MaxBody:
-		x.pullEnd = max(x.pullEnd, blocks(int(size), b.SZX), b.Number+2)
+	case known && int64(size) <= int64(x.conn.config.MaxBody):
+		x.pullEnd = max(blocks(int(size), b.SZX), b.Number+2)
 	default:
 		x.pullEnd = max(x.pullEnd, blocks(x.expected, b.SZX), b.Number+2)
 	}
-	for i := len(x.items) - 1; i >= 0 && !b.More; i-- {
-		if it := x.items[i]; it.kind == itemPull && it.number > b.Number {
+	for i := len(x.items) - 1; i >= 0; i-- {
+		if it := x.items[i]; it.kind == itemPull && it.number >= x.pullEnd {
 			x.finish(it)
 		}
 	}
@@ -176,19 +176,22 @@ func (x *exchange) discard(now time.Time) {
 	x.conn.kick(x)
 }
 
-// refused takes an error in answer to a pull. Past the end of a response that is shorter
-// than expected it is what a pull gets; otherwise the pull stays needed, for a while.
+// refused takes an error in answer to a pull: what one past the end of a response gets
+// that is shorter than expected. Where a block is known to exist, the pull stays needed,
+// for a while.
 func (x *exchange) refused(now time.Time, it *item) {
 	if !it.listed {
 		return
 	}
 	x.finish(it)
-	switch x.refusals++; {
-	case x.refusals > mostRefusals:
+	switch n := it.number; {
+	case x.got.has(n):
+	case !x.got.has(n-1) || x.down.ended:
+		x.pulled, x.pullEnd = min(x.pulled, n), min(x.pullEnd, n)
+	case x.refusals == mostRefusals:
 		x.conn.fail(x, ErrTransfer)
-	case !x.headed:
-		x.parked = append(x.parked, it)
-	case it.number < x.pullEnd && !x.got.has(it.number):
+	default:
+		x.refusals++
 		x.items = append(x.items, it)
 		x.conn.recovery.expect(now, it)
 	}

@@ -62,10 +62,10 @@ type recovery struct {
 	rand    io.Reader
 	packets packets
 
-	window, threshold int // datagrams; slow start up to threshold
-	credit            int // answers toward the next growth of the window
-	flight            int // copies out and not known to have arrived or to be lost
-	cutAt             uint64
+	window, threshold int    // datagrams; slow start up to threshold
+	credit            int    // answers toward the next growth of the window
+	flight            int    // copies out and not known to have arrived or to be lost
+	fullAt, cutAt     uint64 // sequence number when the window was last full, and cut
 
 	head, tail *item // in the order of the newest copies
 
@@ -134,6 +134,9 @@ func (r *recovery) record(now time.Time, it *item) uint16 {
 	it.due, it.at = false, now
 	sequence, id := r.packets.add(now, it)
 	it.sequence = sequence
+	if r.flight >= r.window {
+		r.fullAt = sequence
+	}
 	r.unlink(it)
 	r.link(it)
 	return id
@@ -218,7 +221,7 @@ func (r *recovery) answered(now time.Time, id uint16) (*item, uint64) {
 		p.item.copies--
 		r.flight--
 	}
-	r.grow()
+	r.grow(p.sequence)
 	r.suspect(now, p.sequence)
 	return p.item, p.sequence
 }
@@ -229,9 +232,9 @@ func (r *recovery) listen(now time.Time) {
 	r.timeout = r.rtt.timeout()
 }
 
-// grow opens the window where it was what held us back.
-func (r *recovery) grow() {
-	if r.flight+1 < r.window || r.window >= largestWindow {
+// grow opens the window, if it was what held us back when that copy was sent.
+func (r *recovery) grow(answered uint64) {
+	if answered > r.fullAt || r.window >= largestWindow {
 		return
 	}
 	r.credit++

@@ -36,7 +36,7 @@ func (r *RTT) Update(sample time.Duration) {
 	if sample < r.lowest {
 		r.lowest = sample
 	} else {
-		r.lowest += (sample - r.lowest) / 32 // the path may have become longer for good
+		r.lowest += (sample - r.lowest) / 64 // the path may have become longer for good
 	}
 }
 
@@ -57,4 +57,4 @@ func (r RTT) lag() time.Duration { return max(shortestLag, r.smoothed/8) }
 
 // congested tells whether delay has grown so far that losses are to be blamed on what is
 // sent. The margin covers a peer that holds its answer back for its handler.
-func (r RTT) congested() bool { return r.smoothed > 2*r.lowest+2*timeoutMargin }
+func (r RTT) congested() bool { return r.smoothed > 2*r.lowest+timeoutMargin }

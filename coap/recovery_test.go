@@ -1,0 +1,200 @@
+package coap
+
+import (
+	"testing"
+	"time"
+)
+
+// A silentOwner owns items in tests of the recovery alone.
+type silentOwner struct{}
+
+func (silentOwner) fill(*item, *Message)          {}
+func (silentOwner) acknowledged(time.Time, *item) {}
+func (silentOwner) reset(time.Time, *item)        {}
+
+func at(d time.Duration) time.Time { return testStart.Add(d) }
+
+func knownRecovery(rtt time.Duration) *recovery {
+	var estimate RTT
+	for range 20 { // so that the variation vanishes
+		estimate.Update(rtt)
+	}
+	r := newRecovery(estimate, testRand(1), 65530)
+	return &r
+}
+
+func newItem() *item { return &item{owner: silentOwner{}} }
+
+func sendAll(r *recovery, now time.Time, items []*item) {
+	for _, it := range items {
+		r.record(now, it)
+	}
+}
+
+func TestRecoveryLoss(t *testing.T) {
+	r := knownRecovery(100 * ms)
+	first, second := newItem(), newItem()
+	r.record(at(0), first)
+	id := r.record(at(ms), second)
+	if got := r.deadline(); !got.Equal(at(150 * ms)) {
+		t.Fatalf("time-out at %v", got.Sub(testStart))
+	}
+	if it, _ := r.answered(at(101*ms), id); it != second {
+		t.Fatal("the answer belongs to another item")
+	}
+	r.finish(second)
+	if got := r.deadline(); !got.Equal(at(113500 * time.Microsecond)) {
+		t.Fatalf("loss is looked for at %v", got.Sub(testStart))
+	}
+	if got := r.due(at(113 * ms)); len(got) != 0 {
+		t.Fatal("repeated before the lag has passed")
+	}
+	if got := r.due(at(113500 * time.Microsecond)); len(got) != 1 || got[0] != first {
+		t.Fatal("the lost item is not repeated")
+	}
+	r.record(at(113500*time.Microsecond), first)
+	if got := r.deadline(); !got.Equal(at(121500 * time.Microsecond)) {
+		t.Fatalf("second copy at %v", got.Sub(testStart))
+	}
+	if got := r.due(at(121500 * time.Microsecond)); len(got) != 1 {
+		t.Fatal("no second copy")
+	}
+	r.record(at(121500*time.Microsecond), first)
+	if r.flight != 2 || r.window != initialWindow {
+		t.Errorf("%d in flight, window %d", r.flight, r.window)
+	}
+	r.finish(first)
+	if r.flight != 0 || !r.deadline().IsZero() {
+		t.Errorf("%d in flight, deadline %v", r.flight, r.deadline())
+	}
+}
+
+// Where delay grows with what is sent, a repeat is single and time-outs double.
+func TestRecoveryCongestion(t *testing.T) {
+	r := knownRecovery(10 * ms)
+	r.rtt = RTT{smoothed: 400 * ms, variation: 10 * ms, lowest: 10 * ms}
+	it := newItem()
+	r.record(at(0), it)
+	before := r.timeout
+	now := r.deadline()
+	if got := r.due(now); len(got) != 1 {
+		t.Fatalf("%d repeated", len(got))
+	}
+	r.record(now, it)
+	if len(r.second) != 0 {
+		t.Error("the repeat is doubled")
+	}
+	if r.timeout < before*17/10 || r.timeout > before*23/10 {
+		t.Errorf("time-out %v after %v", r.timeout, before)
+	}
+	if r.window != initialWindow/2 {
+		t.Errorf("window %d", r.window)
+	}
+}
+
+func TestRecoveryTimeouts(t *testing.T) {
+	var rows [2][]time.Duration
+	for i := range rows {
+		r := newRecovery(RTT{}, testRand(uint64(i)), 0)
+		it := newItem()
+		r.record(at(0), it)
+		last := at(0)
+		for len(rows[i]) < 15 {
+			now := r.deadline()
+			for _, it := range r.due(now) {
+				r.record(now, it)
+			}
+			if r.base.Equal(now) { // a time-out, not a second copy
+				rows[i] = append(rows[i], now.Sub(last))
+				last = now
+			}
+		}
+	}
+	if rows[0][0] != firstTimeout || rows[1][0] != firstTimeout {
+		t.Errorf("first time-outs %v and %v", rows[0][0], rows[1][0])
+	}
+	want := []time.Duration{200, 300, 450, 600, 600, 1200, 2400, 4800, 8000, 8000, 8000, 8000}
+	same := 0
+	for n, w := range want {
+		for _, row := range rows {
+			if low, high := w*ms*6/10, w*ms*14/10; row[n] < low || row[n] > high {
+				t.Errorf("time-out %d is %v, want about %v", n, row[n], w*ms)
+			}
+		}
+		if rows[0][n] == rows[1][n] {
+			same++
+		}
+	}
+	if same > len(want)/2 {
+		t.Errorf("two devices time out at the same times: %v", rows[0])
+	}
+}
+
+func TestRecoveryWindow(t *testing.T) {
+	r := knownRecovery(100 * ms)
+	var out []*item
+	now := at(0)
+	var ids []uint16
+	for round := range 6 {
+		for r.room(now) {
+			it := newItem()
+			out, ids = append(out, it), append(ids, r.record(now, it))
+		}
+		if want := min(initialWindow<<round, largestWindow); len(out) != want {
+			t.Fatalf("round %d: %d in flight, want %d", round, len(out), want)
+		}
+		now = now.Add(100 * ms)
+		for i, id := range ids {
+			r.answered(now, id)
+			r.finish(out[i])
+		}
+		out, ids = nil, nil
+	}
+	for r.room(now) {
+		it := newItem()
+		out, ids = append(out, it), append(ids, r.record(now, it))
+	}
+	now = now.Add(100 * ms)
+	r.answered(now, ids[len(ids)-1])
+	r.finish(out[len(out)-1])
+	lost := r.due(r.deadline())
+	if r.window != largestWindow/2 {
+		t.Errorf("window %d after a loss", r.window)
+	}
+	if r.flight+len(lost) > largestWindow/2 {
+		t.Errorf("%d repeats beside %d in flight", len(lost), r.flight)
+	}
+}
+
+func TestPacketsMessageIDs(t *testing.T) {
+	var p packets
+	p.first = 65000
+	seen := make(map[uint16]bool)
+	for range 1 << 16 {
+		_, id := p.add(at(0), newItem())
+		if seen[id] {
+			t.Fatalf("message ID %d is used twice among 65,536", id)
+		}
+		seen[id] = true
+	}
+	if len(p.ring) > mostPackets {
+		t.Errorf("%d packets are kept", len(p.ring))
+	}
+	kept := &item{listed: true}
+	_, id := p.add(at(0), kept)
+	for range mostPackets - 1 {
+		p.add(at(0), &item{listed: true})
+	}
+	if got := p.take(id); got.item != kept {
+		t.Error("a packet still needed was dropped")
+	}
+	if got := p.take(id); got.item != nil {
+		t.Error("a packet is answered twice")
+	}
+	if got := p.take(id - 1000); got.item != nil {
+		t.Error("an old message ID is known")
+	}
+	if got := p.take(id + 1000); got.item != nil {
+		t.Error("a message ID that was never used is known")
+	}
+}

@@ -16,7 +16,7 @@ func restore(f file, size int64, path string, x index) (int64, error) {
 	if size, err := checkMagic(f, size, path); size == 0 || err != nil {
 		return int64(len(fileMagic)), err
 	}
-	buf := make([]byte, maxFrame)
+	buf := make([]byte, min(size, maxFrame))
 	at := int64(len(fileMagic))
 	for at < size {
 		n, err := readFrame(f, buf, at, size)

@@ -1,5 +1,7 @@
 package journal
 
+import "log/slog"
+
 // write is the goroutine that alone writes to the file: whatever has queued up while one
 // frame was being synced goes into the next.
 func (j *Journal) write() {
@@ -44,6 +46,7 @@ func (j *Journal) commit(batch []*entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err != nil {
+		slog.Error("journal: a write failed, no more are taken until it is opened again", "err", err)
 		j.fail(batch)
 		return
 	}

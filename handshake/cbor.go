@@ -27,6 +27,7 @@ func encMode() cbor.EncMode {
 func decMode() cbor.DecMode {
 	m, err := cbor.DecOptions{
 		DupMapKey:        cbor.DupMapKeyEnforcedAPF,
+		MapKeyByteString: cbor.MapKeyByteStringAllowed, // inside parameters we do not know
 		IndefLength:      cbor.IndefLengthForbidden,
 		TagsMd:           cbor.TagsForbidden,
 		MaxNestedLevels:  4,

@@ -6,17 +6,20 @@ import (
 	"testing"
 )
 
-// FuzzM1: what parses is encoded to the same bytes; what opens is the m1 of the seed, as
-// nobody finds another by chance.
+// Messages are long and random numbers make coverage differ from run to run, so fuzz with
+// -fuzzminimizetime 10x, or most of the time goes into making inputs shorter.
+
+// FuzzM1: what parses is encoded to the same bytes, and opening it ends in one of the
+// documented ways.
 func FuzzM1(f *testing.F) {
-	var responders []*Responder
+	var keys []*PrivateKey
 	for _, suite := range allSuites {
+		keys = append(keys, mustKey(f, suite, "server"))
 		for _, mode := range allModes {
-			p := newPair(f, suite, mode)
-			f.Add(p.initiator().M1())
-			responders = append(responders, p.responder)
+			f.Add(newPair(f, suite, mode).initiator().M1())
 		}
 	}
+	responder := NewResponder(keys...)
 	f.Add([]byte{0x85, 1, 0x40, 0x40, 0x40, 0x40})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := ParseM1(b)
@@ -29,10 +32,9 @@ func FuzzM1(f *testing.F) {
 		if !bytes.Equal(m.encode(), b) {
 			t.Fatal("parsed, but not encoded to the same")
 		}
-		for _, r := range responders {
-			if a, err := r.Open(m); (a == nil) != (err != nil) && !errors.Is(err, ErrUnsupported) {
-				t.Fatalf("accepted = %v, error = %v", a != nil, err)
-			}
+		a, err := responder.Open(m)
+		if (a == nil) != (err != nil) && !errors.Is(err, ErrUnsupported) {
+			t.Fatalf("accepted = %v, error = %v", a != nil, err)
 		}
 	})
 }
@@ -58,7 +60,7 @@ func FuzzFinish(f *testing.F) {
 	})
 }
 
-// FuzzPlaintext1: what parses without unknown parameters is encoded to the same bytes.
+// FuzzPlaintext1: what parses is encoded to something that parses to the same credential.
 func FuzzPlaintext1(f *testing.F) {
 	for _, mode := range allModes {
 		p := newPair(f, MLKEM512, mode)
@@ -105,7 +107,7 @@ func FuzzPlaintext2(f *testing.F) {
 	})
 }
 
-// FuzzRefusal: a plaintext_R that parses is padded to its size and encoded to the same.
+// FuzzRefusal: a plaintext_R that parses has its size, and fields in their ranges.
 func FuzzRefusal(f *testing.F) {
 	f.Add(padRefusal(refusalObject{Code: 3, RetryAfter: 30, Text: "busy"}))
 	f.Add(padRefusal(refusalObject{Code: 23, RetryAfter: maxSeconds}))

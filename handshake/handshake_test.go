@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	allSuites = []Suite{XWing, MLKEM768, MLKEM512, MLKEM1024}
+	allSuites = Suites()
 	allModes  = []Mode{ModeNone, ModeKEM, ModePSK}
 )
 

@@ -47,7 +47,9 @@ func TestFinishAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		other, _ := p.respond(stranger.M1())
-		for _, b := range [][]byte{nil, {0x82}, []byte("junk"), i.M1(), other} {
+		long := encode(answerObject{First: make([]byte, p.suite.CiphertextSize()), Sealed: make([]byte, 2049)})
+		short := encode(answerObject{First: make([]byte, p.suite.CiphertextSize()-1), Sealed: make([]byte, 99)})
+		for _, b := range [][]byte{nil, {0x82}, []byte("junk"), i.M1(), other, long, short} {
 			rejected(t, i, b)
 		}
 		m2, server := p.respond(i.M1())

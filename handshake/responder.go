@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -64,7 +65,7 @@ func (r *Responder) Open(m *M1) (*Accepted, error) {
 // authenticated, so it is checked like any other input.
 func (a *Accepted) read(pkE, plain []byte) (*Accepted, error) {
 	p, err := parsePlaintext1(plain)
-	if err == ErrUnsupported {
+	if errors.Is(err, ErrUnsupported) {
 		return a, ErrUnsupported
 	}
 	if err == nil {
@@ -92,7 +93,8 @@ type Accepted struct {
 	unprintable
 }
 
-// Close ends the secrets. Respond does it when it succeeds.
+// Close ends the secrets, after a refusal or without an answer. Respond does it when it
+// succeeds.
 func (a *Accepted) Close() {
 	wipe(a.step1.s1)
 	a.done = true

@@ -104,8 +104,15 @@ func TestGrantMisuse(t *testing.T) {
 func TestRespondOnce(t *testing.T) {
 	each(t, func(t *testing.T, p *pair) {
 		a := p.accept(p.initiator().M1())
-		if m2, res, err := a.Respond(bytes.NewReader(nil), p.grant); m2 != nil || res != nil || err == nil {
-			t.Error("an answer without randomness")
+		needed := p.suite.row().kem.EncapsulationSeedSize()
+		if p.mode == ModeKEM {
+			needed *= 2
+		}
+		for _, n := range []int{0, needed - 1} {
+			m2, res, err := a.Respond(bytes.NewReader(make([]byte, n)), p.grant)
+			if m2 != nil || res != nil || err == nil {
+				t.Errorf("an answer from %d random bytes", n)
+			}
 		}
 		if _, _, err := a.Respond(random("x"), p.grant); err != nil {
 			t.Fatal(err)

@@ -30,6 +30,9 @@ func TestSuites(t *testing.T) {
 }
 
 func TestInvalidSuite(t *testing.T) {
+	if len(Suites()) != 4 {
+		t.Errorf("there are %d suites", len(Suites()))
+	}
 	for _, s := range []Suite{0, 5, 255} {
 		if s.Valid() {
 			t.Errorf("suite %d is valid", uint8(s))

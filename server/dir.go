@@ -120,14 +120,14 @@ func (d *Dir) authorize(suite handshake.Suite, c handshake.ClientCredential) (Cl
 			return Client{}, nil
 		}
 		return Client{}, &handshake.Refusal{
-			Code: handshake.RefusalMode,
+			Code: handshake.RefusedMode,
 			Text: "this server takes enrolled devices only",
 		}
 	}
 	device, err := d.Devices.Lookup(suite, c)
 	if err != nil {
 		return Client{}, &handshake.Refusal{
-			Code: handshake.RefusalCredential,
+			Code: handshake.RefusedCredential,
 			Text: "this device is not enrolled here",
 		}
 	}

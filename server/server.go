@@ -20,51 +20,6 @@ import (
 // ErrClosed is what Serve returns after Close.
 var ErrClosed = errors.New("server: closed")
 
-// A Client is a device as the server's policy knows it: its name, and the public key or PSK
-// that its credential stands for.
-type Client = session.Client
-
-// An Authorizer decides about the credential that a device has named. It is called by many
-// goroutines. An error that is a *handshake.Refusal is told to the device, any other error
-// only that its credential is not accepted.
-type Authorizer = session.Authorizer
-
-// Stats counts what a server has seen.
-type Stats = session.ServerStats
-
-// Secrets are a server's random keys that outlive a restart.
-type Secrets struct {
-	Echo  [32]byte // of Echo values good for 24 h
-	Reset [32]byte // of reset tokens
-}
-
-// A Config is what a Server needs. Keys, Authorize and Handler have no default.
-type Config struct {
-	Keys      []*handshake.PrivateKey // one a suite
-	Authorize Authorizer
-	Secrets   Secrets
-	Handler   coap.Handler
-	Log       *slog.Logger // nil: none
-
-	AlwaysEcho    bool          // demand a proven address always, not only under load
-	MaxUDPPayload int           // bytes; 0: 1232
-	MaxBody       int           // largest request body, bytes; 0: 1 MiB
-	MaxHalfOpen   int           // 0: 4096
-	MaxSessions   int           // 0: 1048576
-	IdleTimeout   time.Duration // 0: 24 h
-	Workers       int           // for public-key operations; 0: one a core
-	MaxHandlers   int           // at work at once; 0: 1024
-}
-
-// A PacketConn is what a Server needs of a UDP socket; *net.UDPConn is one.
-type PacketConn interface {
-	ReadFromUDPAddrPort(b []byte) (n int, addr netip.AddrPort, err error)
-	WriteToUDPAddrPort(b []byte, addr netip.AddrPort) (int, error)
-	LocalAddr() net.Addr
-	SetReadDeadline(t time.Time) error
-	Close() error
-}
-
 // A Server serves one socket. Its methods are safe for concurrent use.
 type Server struct {
 	cfg    Config

@@ -1,9 +1,12 @@
 package session
 
 import (
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
@@ -97,9 +100,9 @@ func (ch *channel) content(now time.Time, r record.Record) {
 
 // learn tells the record layer which of our records has arrived, when the peer acknowledges
 // the message that was in it: the 8-bit record number depends on it.
-func (ch *channel) learn(message []byte) {
-	mid, kind, ok := coap.PeekMessageID(message)
-	if !ok || (kind != coap.Acknowledgement && kind != coap.Reset) {
+func (ch *channel) learn(m []byte) {
+	mid, kind, ok := peek(m)
+	if !ok || (kind != message.Acknowledgement && kind != message.Reset) {
 		return
 	}
 	if s := ch.sent[mid%confirmRing]; s.mid == mid && s.seq > 0 {
@@ -113,10 +116,10 @@ func (ch *channel) flush(to netip.AddrPort, out *Outbox, t *Traffic) error {
 	defer ch.scrap.Reset()
 	start := len(out.buf)
 	for i := range ch.scrap.Len() {
-		message := ch.scrap.Datagram(i)
+		m := ch.scrap.Datagram(i)
 		last := !ch.shares(i)
-		ch.remember(message)
-		buf, err := ch.rec.Seal(out.buf, record.ApplicationData, message, last)
+		ch.remember(m)
+		buf, err := ch.rec.Seal(out.buf, record.ApplicationData, m, last)
 		if err != nil {
 			out.buf = out.buf[:start]
 			return err
@@ -143,9 +146,17 @@ func (ch *channel) shares(i int) bool {
 // emptyMessage is the size of an Empty CoAP message (RFC 7252 section 4.1).
 const emptyMessage = 4
 
+// peek reads the message ID and type of a CoAP message (RFC 7252 section 3).
+func peek(m []byte) (id uint16, t message.Type, ok bool) {
+	if len(m) < emptyMessage {
+		return 0, 0, false
+	}
+	return binary.BigEndian.Uint16(m[2:]), message.Type(m[0] >> 4 & 3), true
+}
+
 // remember notes in which record a confirmable message leaves.
-func (ch *channel) remember(message []byte) {
-	if mid, kind, ok := coap.PeekMessageID(message); ok && kind == coap.Confirmable {
+func (ch *channel) remember(m []byte) {
+	if mid, kind, ok := peek(m); ok && kind == message.Confirmable {
 		ch.sent[mid%confirmRing] = sentMessage{mid, ch.rec.NextSequence() + 1}
 	}
 }

@@ -59,29 +59,6 @@ const (
 	closed                         // has ended; err says why
 )
 
-// EventKind tells the events of a Device and a Server apart.
-type EventKind uint8
-
-// The kinds of Event.
-const (
-	EventOpen     EventKind = iota // Device: m2 has opened
-	EventClosed                    // the session has ended, Err says why
-	EventRequest                   // a request of the peer, to be answered with Respond
-	EventResponse                  // the response to request ID, or its failure in Err
-	EventPong                      // the answer to ping ID, or its failure in Err
-	EventWork                      // Server: public-key operations to be run
-)
-
-// An Event is what happened to a session.
-type Event struct {
-	Kind    EventKind
-	ID      uint64 // of the request or ping
-	Message coap.Message
-	Err     error
-	Session *Session // Server only
-	Work    *Work    // EventWork
-}
-
 // A Device is one session at the side that opens it.
 type Device struct {
 	cfg   DeviceConfig
@@ -223,16 +200,6 @@ func (d *Device) Close(out *Outbox) {
 	d.end(ErrClosed)
 }
 
-// Next is the next event, false if there is none.
-func (d *Device) Next() (Event, bool) {
-	if d.next == len(d.events) {
-		d.events, d.next = d.events[:0], 0
-		return Event{}, false
-	}
-	d.next++
-	return d.events[d.next-1], true
-}
-
 // Stats is what the session has cost so far.
 func (d *Device) Stats() DeviceStats { return d.stats }
 
@@ -245,48 +212,6 @@ func (d *Device) RTT() coap.RTT {
 		return d.ch.coap.RTT()
 	}
 	return d.plain.RTT()
-}
-
-// settle seals what CoAP has to send and takes its events.
-func (d *Device) settle(now time.Time, out *Outbox) {
-	err := d.ch.flush(netip.AddrPort{}, out, &d.stats.Records)
-	for ev, ok := d.ch.coap.Next(); ok; ev, ok = d.ch.coap.Next() {
-		d.take(now, ev, out)
-	}
-	if err != nil || d.ch.rec.NeedsRekey() {
-		d.end(ErrExhausted)
-	}
-}
-
-// take turns an event of CoAP into one of the session.
-func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
-	switch ev.Kind {
-	case coap.EventRequest:
-		d.events = append(d.events, Event{Kind: EventRequest, ID: ev.ID, Message: ev.Message})
-	case coap.EventResponse:
-		d.events = append(d.events, Event{Kind: EventResponse, ID: ev.ID, Message: ev.Message})
-	case coap.EventPong:
-		d.pong(ev)
-	case coap.EventFailed:
-		d.failed(ev)
-	}
-}
-
-// pong reports an answered ping, unless it was the session's own first record.
-func (d *Device) pong(ev coap.Event) {
-	if ev.ID != d.first {
-		d.events = append(d.events, Event{Kind: EventPong, ID: ev.ID})
-	}
-}
-
-// failed reports a request or ping without an answer. Without one to its first record the
-// session has never been confirmed.
-func (d *Device) failed(ev coap.Event) {
-	if ev.ID == d.first {
-		d.end(ErrHandshakeTimeout)
-		return
-	}
-	d.events = append(d.events, Event{Kind: EventResponse, ID: ev.ID, Err: ev.Err})
 }
 
 // Respond answers an EventRequest.

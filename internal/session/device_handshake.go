@@ -226,7 +226,7 @@ func (d *Device) finish(now time.Time, m2 []byte, out *Outbox) {
 // refused believes a refusal: only the server can have sealed it.
 func (d *Device) refused(now time.Time, refusal *handshake.Refusal) {
 	at := now.Add(refusal.RetryAfter)
-	if refusal.Code != handshake.RefusalBusy || !at.Before(d.deadline) {
+	if refusal.Code != handshake.RefusedOverload || !at.Before(d.deadline) {
 		d.end(refusal)
 		return
 	}

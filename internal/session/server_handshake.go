@@ -44,8 +44,13 @@ type Work struct {
 // Run does the work, once.
 func (w *Work) Run() {
 	accepted, err := w.responder.Open(w.m1)
-	if err != nil {
+	if accepted == nil {
 		w.code = codes.Unauthorized
+		return
+	}
+	defer accepted.Close()
+	if err != nil { // it opened, and names a credential of a form we do not know
+		w.refuse(accepted, err)
 		return
 	}
 	w.client, err = w.authorize(accepted.Suite, accepted.Credential)
@@ -62,7 +67,7 @@ func (w *Work) Run() {
 
 // refuse seals a refusal: what the Authorizer wants to be told, or nothing but the fact.
 func (w *Work) refuse(accepted *handshake.Accepted, reason error) {
-	refusal := &handshake.Refusal{Code: handshake.RefusalCredential, Text: "credential not accepted"}
+	refusal := &handshake.Refusal{Code: handshake.RefusedCredential, Text: "credential not accepted"}
 	errors.As(reason, &refusal)
 	body, err := accepted.Refuse(w.rand, refusal.Code, refusal.RetryAfter, refusal.Text)
 	if err != nil {

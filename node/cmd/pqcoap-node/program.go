@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/cli"
+	"github.com/pqcoap/pqcoap/node"
+)
+
+// Exit codes beyond those of package cli.
+const (
+	codeNoSession = 3
+	codeAnswer    = 4
+)
+
+func program() *cli.Program {
+	return &cli.Program{
+		Name: "pqcoap-node",
+		About: `pqcoap-node is a device. It agrees on keys with a pqcoap server by ML-KEM, and sends
+CoAP requests over that channel. Its file, which holds its private key and says how
+to know the server, is made by 'pqcoap-server enroll'.`,
+		Commands: []cli.Command{
+			getCommand(), postCommand(), putCommand(), deleteCommand(), runCommand(), pingCommand(),
+		},
+		Examples: `
+			pqcoap-node get  -c sensor-1.toml /time
+			pqcoap-node run  -c sensor-1.toml -interval 10s
+			pqcoap-node ping -c sensor-1.toml -n 5`,
+		Codes: []cli.ExitCode{
+			{Code: codeNoSession, Meaning: "no session: not connected, refused, or no answer in time"},
+			{Code: codeAnswer, Meaning: "the server answered with an error code, 4.xx or 5.xx"},
+		},
+	}
+}
+
+// A target is the flags that say who connects to whom.
+type target struct {
+	file, server string
+	timeout      time.Duration
+}
+
+func (t *target) define(fs *flag.FlagSet, timeout time.Duration, what string) {
+	fs.StringVar(&t.file, "c", "", "`FILE` of the device, as 'pqcoap-server enroll' writes it")
+	fs.StringVar(&t.server, "server", "", "`ADDR` of the server instead of the one in FILE: host or host:port")
+	fs.DurationVar(&t.timeout, "timeout", timeout, "`TIME` after which to give up "+what)
+}
+
+// config reads the device's file.
+func (t *target) config() (node.Config, error) {
+	switch {
+	case t.file == "":
+		return node.Config{}, cli.Usagef("-c FILE is missing")
+	case t.timeout <= 0:
+		return node.Config{}, cli.Usagef("-timeout: want more than 0")
+	}
+	cfg, err := node.LoadConfig(t.file)
+	if err != nil {
+		return cfg, err
+	}
+	if t.server != "" {
+		cfg.Server = t.server
+	}
+	if cfg.Server == "" {
+		return cfg, cli.Usagef("%s names no server: give -server ADDR", t.file)
+	}
+	return cfg, nil
+}
+
+// dial opens a session, within the time of ctx.
+func (t *target) dial(ctx context.Context, std cli.Streams, cfg node.Config) (*node.Conn, error) {
+	std.Log.Debug("dialing", "server", cfg.Server, "suite", cfg.Suite.String(), "mode", mode(cfg).String())
+	conn, err := node.Dial(ctx, "", cfg)
+	if err != nil {
+		return nil, cli.Exit(codeNoSession, t.explain(err))
+	}
+	if s := conn.Session(); s != nil {
+		std.Log.Debug("session open", "session", fmt.Sprintf("%x", s.SessionID[:8]))
+	}
+	return conn, nil
+}
+
+// explain says in words what a context's error means here.
+func (t *target) explain(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no answer within %v: %w", t.timeout, err)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("interrupted: %w", err)
+	}
+	return err
+}
+
+func mode(cfg node.Config) handshake.Mode {
+	switch {
+	case cfg.Key != nil:
+		return handshake.ModeKEM
+	case cfg.PSK != nil:
+		return handshake.ModePSK
+	}
+	return handshake.ModeNone
+}

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"io"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -223,4 +224,23 @@ func TestLargeBatchesAreSplit(t *testing.T) {
 			t.Errorf("%d syncs, want 3", d.syncs)
 		}
 	})
+}
+
+// BenchmarkAppend is on a real disk, many at once.
+func BenchmarkAppend(b *testing.B) {
+	j, err := Open(filepath.Join(b.TempDir(), "log"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetParallelism(64)
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := j.Append("a", received, readings(0, 1)); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	if err := j.Close(); err != nil {
+		b.Error(err)
+	}
 }

@@ -70,6 +70,8 @@ type Conn struct {
 	ready   []*exchange // with something to send that was never sent
 	expiry  time.Time   // not later than the first deadline of an exchange
 
+	latest time.Time // when pump ran
+
 	server serving
 
 	in      Message // what is being received

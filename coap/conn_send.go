@@ -15,9 +15,18 @@ func (c *Conn) Deadline() time.Time {
 		at = earlier(at, c.expiry)
 	}
 	if len(c.ready) > 0 || len(c.queue) > 0 && c.place() {
-		at = earlier(at, c.recovery.relief())
+		at = earlier(at, c.opening())
 	}
 	return at
+}
+
+// opening returns when what has never been sent can be, zero if that takes an event. It is
+// now where Cancel has just made room.
+func (c *Conn) opening() time.Time {
+	if c.recovery.room(c.latest) {
+		return c.latest
+	}
+	return c.recovery.relief()
 }
 
 // Advance does what is due: repeats, acknowledgements held back, the ends of exchanges.
@@ -83,6 +92,7 @@ func without(list []*exchange, x *exchange) []*exchange {
 // pump starts exchanges while there is a place, and sends what was never sent while the
 // window has room, exchanges taking turns.
 func (c *Conn) pump(now time.Time, out *Batch) {
+	c.latest = now
 	for len(c.queue) > 0 && c.place() {
 		x := c.queue[0]
 		c.queue = slices.Delete(c.queue, 0, 1)

@@ -39,12 +39,10 @@ func newAssembly(max int) assembly { return assembly{max: max} }
 
 // accept takes the payload of block b and copies it.
 func (a *assembly) accept(b Block, payload []byte) blockStatus {
-	switch size := b.Size(); {
-	case b.SZX > maxSZX || len(payload) > size || b.More && len(payload) < size:
-		return blockInvalid
-	case b.Number > maxBlockNumber || b.Offset()+len(payload) > a.max:
-		return blockTooLarge
-	case a.begun && b.SZX != a.szx:
+	if status := checkBlock(b, payload, a.max); status != blockStored {
+		return status
+	}
+	if a.begun && b.SZX != a.szx {
 		return blockConflict
 	}
 	if known, ok := a.known(b); ok {
@@ -57,6 +55,35 @@ func (a *assembly) accept(b Block, payload []byte) blockStatus {
 		return blockConflict
 	}
 	a.store(b, payload)
+	return blockStored
+}
+
+// checkBlock is what can be said about a block without an assembly: blockStored,
+// blockInvalid or blockTooLarge.
+func checkBlock(b Block, payload []byte, max int) blockStatus {
+	switch size := b.Size(); {
+	case b.SZX > maxSZX || len(payload) > size || b.More && len(payload) < size:
+		return blockInvalid
+	case b.Number > maxBlockNumber || b.Offset()+len(payload) > max:
+		return blockTooLarge
+	}
+	return blockStored
+}
+
+// acceptWhole takes a body that came without a Block1 option, which may be larger than
+// a block: block 0 and the last.
+func (a *assembly) acceptWhole(payload []byte) blockStatus {
+	switch {
+	case len(payload) > a.max:
+		return blockTooLarge
+	case a.done && bytes.Equal(a.whole, payload):
+		return blockDuplicate
+	case a.begun:
+		return blockConflict
+	}
+	a.begun, a.ended, a.next, a.szx = true, true, 1, maxSZX
+	a.tail = append(a.tail, payload...)
+	a.finish()
 	return blockStored
 }
 

@@ -125,13 +125,14 @@ type Event struct {
 
 // Next returns the oldest event not yet returned.
 func (c *Conn) Next() (Event, bool) {
-	if c.told == len(c.events) {
-		c.events, c.told = c.events[:0], 0
+	if len(c.events) == 0 {
 		return Event{}, false
 	}
 	e := c.events[c.told]
 	c.events[c.told] = Event{}
-	c.told++
+	if c.told++; c.told == len(c.events) {
+		c.events, c.told = c.events[:0], 0
+	}
 	return e, true
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/codes"
 	"github.com/plgd-dev/go-coap/v3/udp/coder"
 )
 
@@ -209,6 +210,9 @@ func (x *exchange) fill(it *item, m *Message) {
 	}
 	if it.kind == itemPull {
 		c.addBlock(message.Block2, Block{Number: it.number, SZX: x.download.szx})
+		if m.Code == codes.GET && len(x.echo) > 0 { // no entry at the server has seen it
+			c.addOption(optionEcho, x.echo)
+		}
 	} else {
 		x.fillBlock(it.number, m)
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
-	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
 

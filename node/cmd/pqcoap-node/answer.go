@@ -30,7 +30,7 @@ func show(w io.Writer, m coap.Message, asJSON bool) error {
 		return err
 	}
 	text := "the server answered " + codeText(m.Code)
-	if len(m.Payload) > 0 && formatOf(m) <= message.TextPlain { // a diagnostic payload (RFC 7252 section 5.5.2)
+	if f, _ := formatOf(m); len(m.Payload) > 0 && f == message.TextPlain { // a diagnostic payload (RFC 7252 section 5.5.2)
 		text += ": " + printable(m.Payload)
 	}
 	return cli.Exit(codeAnswer, fmt.Errorf("%s", text))
@@ -68,7 +68,7 @@ func printable(b []byte) string {
 
 func showBody(w io.Writer, m coap.Message) error {
 	b := m.Payload
-	format := formatOf(m)
+	format, _ := formatOf(m)
 	if isCBOR(format) && isTerminal(w) {
 		if v, err := readable(format, b); err == nil {
 			if b, err = json.MarshalIndent(v, "", "  "); err != nil {
@@ -104,8 +104,8 @@ type answerObject struct {
 
 func showJSON(w io.Writer, m coap.Message) error {
 	o := answerObject{Code: fmt.Sprintf("%d.%02d", m.Code>>5, m.Code&31), Bytes: len(m.Payload)}
-	format := formatOf(m)
-	if format >= 0 {
+	format, ok := formatOf(m)
+	if ok {
 		o.ContentFormat = &format
 	}
 	var err error

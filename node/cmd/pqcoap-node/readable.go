@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
@@ -32,10 +33,12 @@ func readable(f message.MediaType, b []byte) (any, error) {
 	return nil, errNotText
 }
 
-// senmlLabels are the names of SenML's integer labels (RFC 8428 table 4).
-var senmlLabels = map[int64]string{
-	-1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs",
-	0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
+// senmlLabels are the names of SenML's integer labels (RFC 8428 table 4), which the decoder
+// makes uint64 or, below zero, int64.
+var senmlLabels = map[any]string{
+	int64(-1): "bver", int64(-2): "bn", int64(-3): "bt", int64(-4): "bu", int64(-5): "bv", int64(-6): "bs",
+	uint64(0): "n", uint64(1): "u", uint64(2): "v", uint64(3): "vs", uint64(4): "vb", uint64(5): "s",
+	uint64(6): "t", uint64(7): "ut", uint64(8): "vd",
 }
 
 // jsonValue gives every map text keys, as JSON wants them.
@@ -52,6 +55,10 @@ func jsonValue(v any, senml bool) any {
 			m[jsonKey(k, senml)] = jsonValue(e, senml)
 		}
 		return m
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) { // JSON has no such numbers
+			return fmt.Sprint(v)
+		}
 	case cbor.Tag:
 		return jsonValue(v.Content, senml)
 	}
@@ -59,11 +66,7 @@ func jsonValue(v any, senml bool) any {
 }
 
 func jsonKey(k any, senml bool) string {
-	n, integer := k.(int64)
-	if u, ok := k.(uint64); ok {
-		n, integer = int64(u), true
-	}
-	if label, ok := senmlLabels[n]; ok && senml && integer {
+	if label, ok := senmlLabels[k]; ok && senml {
 		return label
 	}
 	return fmt.Sprint(k)

@@ -127,10 +127,8 @@ func (t *target) request(ctx context.Context, std cli.Streams, path string, do e
 	return answer, nil
 }
 
-// formatOf is the content format of a message, -1 if it has none.
-func formatOf(m coap.Message) message.MediaType {
-	if f, err := m.Options.ContentFormat(); err == nil {
-		return f
-	}
-	return -1
+// formatOf is the content format of a message, false if it has none.
+func formatOf(m coap.Message) (message.MediaType, bool) {
+	f, err := m.Options.ContentFormat()
+	return f, err == nil
 }

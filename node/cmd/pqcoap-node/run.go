@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"strings"
+	"time"
+
+	"github.com/pqcoap/pqcoap/internal/cli"
+	"github.com/pqcoap/pqcoap/node"
+)
+
+func runCommand() cli.Command {
+	return cli.Command{
+		Name:  "run",
+		Args:  "-c FILE [-server ADDR] [-interval TIME] [-count N]",
+		Short: "post simulated readings, as a sensor does",
+		Long: `Run simulates a thermometer. Every interval it takes a reading and posts it to
+/telemetry as SenML in CBOR. While the server is away it tries again, less and less often
+(1 s to 5 min, with a random part); up to 1000 readings wait meanwhile. It ends when -count
+readings are acknowledged, on SIGINT or SIGTERM, and when the server refuses the device
+(exit code 3) or its readings (4).`,
+		Examples: `
+			pqcoap-node run -c sensor-1.toml
+			pqcoap-node run -c sensor-1.toml -interval 1s -count 60`,
+		Setup: runSetup,
+	}
+}
+
+func runSetup(fs *flag.FlagSet) cli.Action {
+	var t target
+	t.define(fs, requestTimeout, "on a handshake or an answer, and try again")
+	interval := fs.Duration("interval", 10*time.Second, "`TIME` from one reading to the next")
+	count := fs.Int("count", 0, "end when `N` readings are acknowledged; 0: never")
+	return func(ctx context.Context, std cli.Streams, args []string) error {
+		switch {
+		case len(args) != 0:
+			return cli.Usagef("want no arguments, have %d", len(args))
+		case *interval <= 0:
+			return cli.Usagef("-interval: want more than 0")
+		case *count < 0:
+			return cli.Usagef("-count: want 0 or more")
+		}
+		cfg, err := t.config()
+		if err != nil {
+			return err
+		}
+		cfg.Memory = new(node.Memory)
+		s := &sensor{
+			name: sensorName(cfg.Name), path: "/telemetry",
+			interval: *interval, count: *count, timeout: t.timeout,
+			dial: t.uplink(std, cfg), log: std.Log,
+		}
+		return s.run(ctx)
+	}
+}
+
+// uplink dials for a sensor.
+func (t *target) uplink(std cli.Streams, cfg node.Config) func(context.Context) (uplink, error) {
+	return func(ctx context.Context) (uplink, error) {
+		ctx, cancel := context.WithTimeout(ctx, t.timeout)
+		defer cancel()
+		conn, err := t.dial(ctx, std, cfg)
+		if err != nil {
+			return nil, err // not a nil *node.Conn in an interface
+		}
+		return conn, nil
+	}
+}
+
+// sensorName is the SenML name of the readings, which begins with a letter or digit (RFC 8428
+// section 4.5.1), while a device's name need not.
+func sensorName(device string) string {
+	device = strings.TrimLeft(device, "-_.:")
+	if device == "" {
+		return "temperature"
+	}
+	return device + "/temperature"
+}

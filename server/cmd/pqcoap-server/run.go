@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+
+	"github.com/pqcoap/pqcoap/internal/cli"
+	"github.com/pqcoap/pqcoap/server"
+	"github.com/pqcoap/pqcoap/server/app"
+)
+
+func runCommand() cli.Command {
+	return cli.Command{
+		Name:  "run",
+		Args:  "-dir DIR [-listen ADDR] [-echo auto|always]",
+		Short: "serve devices",
+		Long: `Run serves the devices that are enrolled, with the built-in application:
+/.well-known/core, /time, /echo, and /telemetry, which keeps SenML readings in
+telemetry.log of the folder and answers when they are on the disk. The first line of output
+is the address that it listens on. SIGINT and SIGTERM end it: it tells its devices, writes
+what is left, and exits with 0.`,
+		Examples: `
+			pqcoap-server run -dir /var/lib/pqcoap
+			pqcoap-server run -dir /var/lib/pqcoap -listen 127.0.0.1:0 -echo always`,
+		Setup: runSetup,
+	}
+}
+
+func runSetup(fs *flag.FlagSet) cli.Action {
+	dir := dirFlag(fs)
+	listen := fs.String("listen", "", "UDP `ADDR` to listen on instead of that in server.toml; port 0: any free one")
+	echo := fs.String("echo", "", "`WHEN` a device has to prove its address before the server works for it,\n"+
+		"instead of what server.toml says: auto (under load) or always")
+	return func(ctx context.Context, std cli.Streams, args []string) error {
+		if err := noArguments(*dir, args); err != nil {
+			return err
+		}
+		folder, err := server.OpenDir(*dir)
+		if err != nil {
+			return err
+		}
+		switch *echo {
+		case "":
+		case server.EchoAuto, server.EchoAlways:
+			folder.Settings.Echo = *echo
+		default:
+			return cli.Usagef("-echo: want auto or always")
+		}
+		if *listen != "" {
+			folder.Settings.Listen = *listen
+		}
+		return serve(ctx, std, folder)
+	}
+}
+
+// serve runs a server with the built-in application until ctx is done.
+func serve(ctx context.Context, std cli.Streams, folder *server.Dir) (err error) {
+	socket, err := listen(folder.Settings.Listen)
+	if err != nil {
+		return err
+	}
+	application, err := app.Open(folder.Path)
+	if err != nil {
+		socket.Close()
+		return err
+	}
+	// After the server, whose handlers use it.
+	defer func() { err = errors.Join(err, application.Close()) }()
+
+	cfg := folder.Config(application)
+	cfg.Log = std.Log
+	srv, err := server.New(cfg)
+	if err != nil {
+		socket.Close()
+		return err
+	}
+	fmt.Fprintf(std.Out, "listening on %s\n", socket.LocalAddr())
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(socket); !errors.Is(err, server.ErrClosed) {
+		return err
+	}
+	st := srv.Stats()
+	std.Log.Info("stopped", "sessions", st.Confirmed, "refused", st.Refused, "rejected", st.Rejected, "replayed", st.Replayed)
+	return nil
+}
+
+// listen opens the server's socket.
+func listen(addr string) (*net.UDPConn, error) {
+	udp, err := net.ResolveUDPAddr("udp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("address to listen on: %w", err)
+	}
+	return net.ListenUDP("udp", udp)
+}

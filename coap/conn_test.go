@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -218,5 +220,35 @@ func TestTimeout(t *testing.T) {
 	}
 	if at := p.conns[0].Deadline(); !at.IsZero() {
 		t.Errorf("deadline %v with nothing to do", at)
+	}
+}
+
+// Both ends ask each other for all kinds of bodies at once, over all kinds of paths.
+func TestBothWays(t *testing.T) {
+	runs := 60
+	if testing.Short() {
+		runs = 10
+	}
+	for seed := range uint64(runs) {
+		p := newTestPair(t, seed, []float64{0, .1, .2, .4}[seed%4])
+		p.delay, p.jitter, p.dup = time.Duration(1+seed%5*40)*ms, time.Duration(seed%7)*10*ms, .1
+		if seed%2 == 0 {
+			p.thinking = func() time.Duration { return time.Duration(p.rng.IntN(120)) * ms }
+		}
+		var want [2]map[uint64][]byte
+		for i := range 30 {
+			end, body := i%2, testBody(p.rng.IntN(1+i*200), uint32(i))
+			id := p.request(end, body, RequestOptions{ExpectBody: []int{len(body), 0, 5000}[i%3]})
+			if want[end] == nil {
+				want[end] = make(map[uint64][]byte)
+			}
+			want[end][id] = body
+		}
+		for end := range 2 {
+			p.finish(end, slices.Collect(maps.Keys(want[end]))...)
+			for id, body := range want[end] {
+				p.check(end, id, body)
+			}
+		}
 	}
 }

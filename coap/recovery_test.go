@@ -25,12 +25,6 @@ func knownRecovery(rtt time.Duration) *recovery {
 
 func newItem() *item { return &item{owner: silentOwner{}} }
 
-func sendAll(r *recovery, now time.Time, items []*item) {
-	for _, it := range items {
-		r.record(now, it)
-	}
-}
-
 func TestRecoveryLoss(t *testing.T) {
 	r := knownRecovery(100 * ms)
 	first, second := newItem(), newItem()
@@ -163,38 +157,5 @@ func TestRecoveryWindow(t *testing.T) {
 	}
 	if r.flight+len(lost) > largestWindow/2 {
 		t.Errorf("%d repeats beside %d in flight", len(lost), r.flight)
-	}
-}
-
-func TestPacketsMessageIDs(t *testing.T) {
-	var p packets
-	p.first = 65000
-	seen := make(map[uint16]bool)
-	for range 1 << 16 {
-		_, id := p.add(at(0), newItem())
-		if seen[id] {
-			t.Fatalf("message ID %d is used twice among 65,536", id)
-		}
-		seen[id] = true
-	}
-	if len(p.ring) > mostPackets {
-		t.Errorf("%d packets are kept", len(p.ring))
-	}
-	kept := &item{listed: true}
-	_, id := p.add(at(0), kept)
-	for range mostPackets - 1 {
-		p.add(at(0), &item{listed: true})
-	}
-	if got := p.take(id); got.item != kept {
-		t.Error("a packet still needed was dropped")
-	}
-	if got := p.take(id); got.item != nil {
-		t.Error("a packet is answered twice")
-	}
-	if got := p.take(id - 1000); got.item != nil {
-		t.Error("an old message ID is known")
-	}
-	if got := p.take(id + 1000); got.item != nil {
-		t.Error("a message ID that was never used is known")
 	}
 }

@@ -29,10 +29,14 @@ type testPath struct {
 	delay     time.Duration
 	jitter    time.Duration
 	loss, dup float64
+	rate      int           // bytes a second each way, 0 for no limit
+	backlog   time.Duration // what queues longer is dropped
+	free      [2]time.Time  // when the line is
 	queue     arrivals
 	order     int
 	sent      [2]int // datagrams by each end
 	bytes     [2]int
+	largest   int // datagram
 	ends      [2]testEnd
 }
 
@@ -78,12 +82,16 @@ func (p *testPath) carry(from int, out *Batch) {
 	for d := range out.All() {
 		p.sent[from]++
 		p.bytes[from] += len(d)
+		p.largest = max(p.largest, len(d))
 		for range 1 + p.happens(p.dup) {
 			if p.happens(p.loss) == 1 {
 				continue
 			}
 			p.order++
-			at := p.now.Add(p.delay)
+			at, dropped := p.pass(from, len(d))
+			if dropped {
+				continue
+			}
 			if p.jitter > 0 {
 				at = at.Add(time.Duration(p.rng.Int64N(int64(p.jitter))))
 			}
@@ -91,6 +99,22 @@ func (p *testPath) carry(from int, out *Batch) {
 		}
 	}
 	out.Reset()
+}
+
+// pass returns when n bytes that are sent now arrive, behind what queues already.
+func (p *testPath) pass(from, n int) (at time.Time, dropped bool) {
+	if p.rate == 0 {
+		return p.now.Add(p.delay), false
+	}
+	start := p.now
+	if p.free[from].After(start) {
+		start = p.free[from]
+	}
+	if start.Sub(p.now) > p.backlog {
+		return time.Time{}, true
+	}
+	p.free[from] = start.Add(time.Duration(n) * time.Second / time.Duration(p.rate))
+	return p.free[from].Add(p.delay), false
 }
 
 func (p *testPath) happens(chance float64) int {

@@ -252,3 +252,43 @@ func TestBothWays(t *testing.T) {
 		}
 	}
 }
+
+// On a narrow line with a queue what is sent is what delays: repeats must not fill it.
+func TestNarrowPath(t *testing.T) {
+	for _, rate := range []int{1000, 4000, 50_000} {
+		for _, loss := range []float64{0, .05} {
+			p := newTestPair(t, 1, loss)
+			p.rate, p.backlog = rate, 5*time.Second
+			body := testBody(20_000, 1)
+			id := p.request(0, body, RequestOptions{Timeout: 5 * time.Minute})
+			p.finish(0, id)
+			p.check(0, id, body)
+			t.Logf("%d B/s, loss %v: %v, %d and %d bytes", rate, loss, p.now.Sub(testStart).Round(ms), p.bytes[0], p.bytes[1])
+			if sent := p.bytes[0] + p.bytes[1]; sent > 5*len(body) {
+				t.Errorf("%d B/s, loss %v: %d bytes for two bodies of %d", rate, loss, sent, len(body))
+			}
+		}
+	}
+}
+
+// No datagram is larger than MaxMessage, whatever the body, and blocks are as large as it
+// allows.
+func TestMaxMessage(t *testing.T) {
+	for _, limit := range []int{64, 100, 150, 300, 700, 1100, 1152, 1400} {
+		for _, size := range []int{0, 10, 50, 100, 500, 1000, 1024, 1100, 1300, 3000} {
+			p := newTestPair(t, 1, .1, func(c *Config) { c.MaxMessage = limit })
+			p.respond = func(m Message) Message {
+				return Message{Code: codes.Content, Payload: m.Payload, Options: message.Options{
+					{ID: message.ETag, Value: []byte("12345678")}, {ID: message.ContentFormat, Value: []byte{60}},
+				}}
+			}
+			body := testBody(size, 1)
+			id := p.request(0, body, RequestOptions{ExpectBody: size})
+			p.finish(0, id)
+			p.check(0, id, body)
+			if p.largest > limit || size >= limit && p.largest < limit/3 {
+				t.Errorf("MaxMessage %d, body %d: a datagram of %d bytes", limit, size, p.largest)
+			}
+		}
+	}
+}

@@ -72,13 +72,14 @@ func (p *pool) charge(e *laneEntry, n int) {
 	p.bytes += n
 }
 
-// makeRoom tells whether the pool has room for one more entry. Only what was answered a
-// while ago makes way for it: who fills the pool must not push out who is in it.
+// makeRoom tells whether the pool has room for one more entry: a quarter of its bytes is kept
+// for those that have entered to grow. Only what was answered a while ago makes way for a new
+// one: who fills the pool must not push out who is in it.
 func (l *Lane) makeRoom(now time.Time, p *pool, prefix netip.Prefix) bool {
 	if p.prefixes[prefix] >= p.limits.PrefixEntries {
 		return false
 	}
-	for p.entries() >= p.limits.Entries || p.bytes >= p.limits.Bytes {
+	for p.entries() >= p.limits.Entries || p.bytes >= p.limits.Bytes/4*3 {
 		if !l.evictAnswered(now, p) {
 			return false
 		}

@@ -1,0 +1,126 @@
+package conformance
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(path)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// testNames are all tests and fuzz targets of the module.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	names := map[string]bool{}
+	err := filepath.WalkDir("..", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		for _, m := range function.FindAllSubmatch(b, -1) {
+			names[string(m[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// TestThreatModelNamesTests: each test that the threat model names exists, and each row of
+// what is protected names one or a query of the model.
+func TestThreatModelNamesTests(t *testing.T) {
+	text := read(t, "docs/threat-model.md")
+	names, model := testNames(t), read(t, "docs/model/README.md")
+	quoted := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`")
+	for _, m := range quoted.FindAllStringSubmatch(text, -1) {
+		if !names[m[1]] {
+			t.Errorf("the threat model names %s, which does not exist", m[1])
+		}
+	}
+	query := regexp.MustCompile(`model ((?:[A-Z]\d+(?: to )? ?)+|identity)`)
+	for _, m := range query.FindAllStringSubmatch(text, -1) {
+		for _, id := range strings.Fields(strings.ReplaceAll(m[1], "to", " ")) {
+			if !strings.Contains(model, id) {
+				t.Errorf("the threat model names query %s, which docs/model does not have", id)
+			}
+		}
+	}
+	for _, row := range protectedRows(t, text) {
+		if !quoted.MatchString(row) && !query.MatchString(row) {
+			t.Errorf("shown by nothing: %s", row)
+		}
+	}
+}
+
+// protectedRows are the rows of the table "Protected".
+func protectedRows(t *testing.T, text string) []string {
+	t.Helper()
+	_, section, ok := strings.Cut(text, "## Protected\n")
+	if !ok {
+		t.Fatal("no section Protected")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	var rows []string
+	for line := range strings.Lines(section) {
+		if strings.HasPrefix(line, "|") {
+			rows = append(rows, strings.TrimSpace(line))
+		}
+	}
+	if len(rows) < 12 {
+		t.Fatalf("%d rows, the table is not read as it is", len(rows))
+	}
+	return rows[2:]
+}
+
+// TestLinks: relative links of the documents lead somewhere.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)[)#]`)
+	files, err := filepath.Glob("../*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, more...) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllSubmatch(b, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), string(m[1]))); err != nil {
+				t.Errorf("%s links to %s: %v", file, m[1], err)
+			}
+		}
+	}
+}
+
+// TestReadmeExamples: each line of the README's Go is in an Example, so that it compiles.
+func TestReadmeExamples(t *testing.T) {
+	block := regexp.MustCompile("(?s)```go\n(.*?)```")
+	blocks := block.FindAllStringSubmatch(read(t, "README.md"), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks of Go, want one for each side", len(blocks))
+	}
+	for i, example := range []string{"node/example_test.go", "server/example_test.go"} {
+		code := read(t, example)
+		for line := range strings.Lines(blocks[i][1]) {
+			if line = strings.TrimSpace(line); line != "" && !strings.Contains(code, line) {
+				t.Errorf("%s does not have the README's line %q", example, line)
+			}
+		}
+	}
+}

@@ -187,6 +187,27 @@ func TestHandshakeTransfer(t *testing.T) {
 	}
 }
 
+// Bodies of all sizes come through paths that lose, repeat and reorder. (Without an Echo
+// the lane sends three times what it got, so an answer larger than its request is no case.)
+func TestLaneTransfers(t *testing.T) {
+	for seed := range uint64(300) {
+		up, down := testBody(1+int(seed*37%6000), 1), testBody(1+int(seed*53%5000), 2)
+		if seed%2 == 1 && len(down) > len(up) {
+			down = down[:len(up)]
+		}
+		lane := newFarLane(down, seed%2 == 0)
+		p := newPlainPath(t, seed, []float64{0, .1, .4}[seed%3], lane, Config{MaxMessage: []int{0, 300}[seed%5/4]})
+		p.jitter, p.dup = time.Duration(seed%4)*20*ms, .1
+		p.post(up, RequestOptions{ExpectBody: []int{len(down), 0}[seed%7/6]})
+		if e := p.result(); e.Message.Code != codes.Changed || !bytes.Equal(e.Message.Payload, down) {
+			t.Errorf("seed %d: event %d %v with %d bytes, error %v", seed, e.Kind, e.Message.Code, len(e.Message.Payload), e.Err)
+		}
+		if !bytes.Equal(lane.bodies[0], up) {
+			t.Errorf("seed %d: another body arrived", seed)
+		}
+	}
+}
+
 // A key is fetched with GET, after an Echo.
 func TestGetFromLane(t *testing.T) {
 	want := testBody(1300, 1)

@@ -57,8 +57,10 @@ func (c *Conn) expire(now time.Time) {
 
 func (c *Conn) findExpiry() {
 	c.expiry = time.Time{}
-	for _, x := range c.byID {
-		c.expiry = earlier(c.expiry, x.deadline)
+	for _, list := range [...][]*exchange{c.open, c.queue} {
+		for _, x := range list {
+			c.expiry = earlier(c.expiry, x.deadline)
+		}
 	}
 }
 
@@ -77,8 +79,8 @@ func (c *Conn) remove(x *exchange) {
 	}
 	c.open, c.queue, c.ready = without(c.open, x), without(c.queue, x), without(c.ready, x)
 	x.message, x.down, x.closed = Message{}, assembly{}, true
-	if !x.deadline.After(c.expiry) {
-		c.findExpiry()
+	if len(c.queue) == 0 && !x.deadline.After(c.expiry) {
+		c.findExpiry() // with a long queue expire does that, some time too early
 	}
 }
 

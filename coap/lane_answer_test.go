@@ -1,6 +1,7 @@
 package coap
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/plgd-dev/go-coap/v3/message"
@@ -45,4 +46,55 @@ func TestLaneRefuse(t *testing.T) {
 		}
 		s.want(posts[1], codes.RequestEntityIncomplete)
 	}
+}
+
+// TestLaneParked: pulls before the answer are acknowledged, kept once, and answered as NON
+// under their own tokens, eight at most.
+func TestLaneParked(t *testing.T) {
+	s := newStranger(t, LaneConfig{})
+	body, m2 := testBody(700, 1), testBody(500, 2)
+	posts := upload(body, 5, tag("a"))
+	s.want(posts[0], codes.Continue)
+	tokens := map[uint32][]byte{}
+	for n := uint32(1); n <= maxParked; n++ {
+		s.want(pullOf(n, 2, tag("a")), codes.Empty)
+		tokens[n] = []byte{byte(s.id >> 8), byte(s.id)}
+		s.silence(pullOf(n, 2, tag("a"))) // a copy
+	}
+	s.silence(pullOf(maxParked+1, 2, tag("a")))
+	s.now = s.now.Add(quietPull)
+	s.want(pullOf(1, 2, tag("a")), codes.Empty) // its sender has not heard of it
+	transfer := s.completes(posts[1], body)
+	s.now = s.now.Add(quietPull)
+	s.want(pullOf(2, 2, tag("a")), codes.Empty) // while the answer is being made
+
+	got := s.answer(transfer, m2)
+	if len(got) != 8 || got[0].Type != message.Acknowledgement {
+		t.Fatalf("%d answers: %v", len(got), got)
+	}
+	for i, m := range got[1:] { // block 8 is past the end
+		n := uint32(i + 1)
+		b, _, _ := optionBlock(m.Options, message.Block2)
+		etag, _ := option(m.Options, message.ETag)
+		if m.Type != message.NonConfirmable || m.Code != codes.Changed || b.Number != n || b.More != (n < 7) ||
+			!bytes.Equal(m.Token, tokens[n]) || !bytes.Equal(m.Payload, m2[64*n:min(500, 64*(n+1))]) || !bytes.Equal(etag, entityTag(m2)) {
+			t.Errorf("pull %d: %v, block %v", n, &m, b)
+		}
+	}
+}
+
+// TestLaneQuiet: a pull is not answered again within 6 ms of its answer.
+func TestLaneQuiet(t *testing.T) {
+	s := newStranger(t, LaneConfig{})
+	s.answer(s.completes(hs(testBody(700, 1)), testBody(700, 1)), testBody(1300, 2))
+	s.want(pullOf(1, 4), codes.Changed)
+	s.silence(pullOf(1, 4))
+	s.want(pullOf(2, 4), codes.Changed) // another block
+	s.want(pullOf(1, 3), codes.Changed) // another size
+	s.now = s.now.Add(quietPull - 1)
+	s.silence(pullOf(1, 4))
+	s.now = s.now.Add(1)
+	s.want(pullOf(1, 4), codes.Changed)
+	s.silence(pullOf(1, 4))
+	s.want(pullOf(100, 4), codes.BadRequest)
 }

@@ -1,0 +1,173 @@
+package reference
+
+import "errors"
+
+// ErrMalformed means bytes that are not the deterministic CBOR of docs/protocol.md, or
+// not the type that its CDDL gives.
+var ErrMalformed = errors.New("reference: malformed")
+
+// Major types of CBOR (RFC 8949 section 3.1).
+const (
+	majorUint  = 0
+	majorBytes = 2
+	majorText  = 3
+	majorArray = 4
+	majorMap   = 5
+)
+
+// null is the simple value of RFC 8949 section 3.3.
+const null = 0xf6
+
+// appendHead appends a head in its shortest form (RFC 8949 section 4.2.1).
+func appendHead(b []byte, major byte, n uint64) []byte {
+	major <<= 5
+	switch {
+	case n < 24:
+		return append(b, major|byte(n))
+	case n < 1<<8:
+		return append(b, major|24, byte(n))
+	case n < 1<<16:
+		return append(b, major|25, byte(n>>8), byte(n))
+	case n < 1<<32:
+		return append(b, major|26, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	return append(b, major|27, byte(n>>56), byte(n>>48), byte(n>>40), byte(n>>32),
+		byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+}
+
+// Array returns the CBOR array of items that are CBOR already.
+func Array(items ...[]byte) []byte {
+	b := appendHead(nil, majorArray, uint64(len(items)))
+	for _, item := range items {
+		b = append(b, item...)
+	}
+	return b
+}
+
+// Map returns the CBOR map of keys and values in the order given. Deterministic CBOR wants
+// them sorted.
+func Map(items ...[]byte) []byte {
+	b := appendHead(nil, majorMap, uint64(len(items)/2))
+	for _, item := range items {
+		b = append(b, item...)
+	}
+	return b
+}
+
+// Uint returns a CBOR unsigned integer.
+func Uint(n uint64) []byte { return appendHead(nil, majorUint, n) }
+
+// Bytes returns a CBOR byte string.
+func Bytes(s []byte) []byte { return append(appendHead(nil, majorBytes, uint64(len(s))), s...) }
+
+// Text returns a CBOR text string.
+func Text(s string) []byte { return append(appendHead(nil, majorText, uint64(len(s))), s...) }
+
+// Null returns the CBOR null.
+func Null() []byte { return []byte{null} }
+
+// A reader takes CBOR apart. After the first mistake everything it returns is zero.
+type reader struct {
+	rest []byte
+	bad  bool
+}
+
+// take returns the next n bytes.
+func (r *reader) take(n uint64) []byte {
+	if r.bad || n > uint64(len(r.rest)) {
+		r.bad = true
+		return nil
+	}
+	b := r.rest[:n]
+	r.rest = r.rest[n:]
+	return b
+}
+
+// peek returns the first byte of what follows.
+func (r *reader) peek() byte {
+	if r.bad || len(r.rest) == 0 {
+		r.bad = true
+		return 0
+	}
+	return r.rest[0]
+}
+
+// head reads a head of the major type and returns its number. A longer form than needed
+// and the indefinite lengths are mistakes.
+func (r *reader) head(major byte) uint64 {
+	first := r.peek()
+	r.take(1)
+	info := first & 0x1f
+	if first>>5 != major || info > 27 {
+		r.bad = true
+	}
+	if r.bad || info < 24 {
+		return uint64(info)
+	}
+	size := uint64(1) << (info - 24)
+	var n uint64
+	for _, b := range r.take(size) {
+		n = n<<8 | uint64(b)
+	}
+	if len(appendHead(nil, major, n)) != int(1+size) {
+		r.bad = true
+	}
+	return n
+}
+
+// null reads a null if there is one.
+func (r *reader) null() bool {
+	if r.peek() != null {
+		return false
+	}
+	r.take(1)
+	return true
+}
+
+func (r *reader) uint() uint64  { return r.head(majorUint) }
+func (r *reader) bytes() []byte { return r.take(r.head(majorBytes)) }
+func (r *reader) text() string  { return string(r.take(r.head(majorText))) }
+
+// array reads the head of an array of n items.
+func (r *reader) array(n uint64) {
+	if r.head(majorArray) != n {
+		r.bad = true
+	}
+}
+
+// size marks a byte string that has another size than n.
+func (r *reader) size(b []byte, n int) []byte {
+	if len(b) != n {
+		r.bad = true
+	}
+	return b
+}
+
+// skip reads one item of any type but tags and what is not deterministic.
+func (r *reader) skip(depth int) {
+	major := r.peek() >> 5
+	switch {
+	case depth == 0 || major == 6:
+		r.bad = true
+	case major == majorBytes || major == majorText:
+		r.take(r.head(major))
+	case major == majorArray || major == majorMap:
+		n := r.head(major)
+		if major == majorMap {
+			n *= 2
+		}
+		for ; n > 0 && !r.bad; n-- {
+			r.skip(depth - 1)
+		}
+	default:
+		r.head(major)
+	}
+}
+
+// end returns the error of all reads before, and of bytes that are left.
+func (r *reader) end() error {
+	if r.bad || len(r.rest) != 0 {
+		return ErrMalformed
+	}
+	return nil
+}

@@ -27,11 +27,11 @@ var (
 )
 
 const (
-	nstart       = 16   // exchanges open at once (RFC 7252 section 4.7)
-	maxQueue     = 1024 // requests that wait for one of them
-	tokenSpread  = tokenWindowSize / 2
-	tagSize      = 3
-	maxBlockSize = 1024
+	nstart      = 16   // exchanges open at once (RFC 7252 section 4.7)
+	maxQueue    = 1024 // requests that wait for one of them
+	tokenSpread = tokenWindowSize / 2
+	tagSize     = 3
+	feedAfter   = 2 // time-outs in a row, on the plain lane
 
 	defaultMaxBody    = 1 << 20
 	defaultMaxMessage = 1152 // RFC 7252 section 4.6

@@ -38,6 +38,11 @@ func (c *Conn) Advance(now time.Time, out *Batch) {
 	for _, it := range c.recovery.due(now) {
 		c.send(now, it, out)
 	}
+	if !c.config.Secure && c.recovery.silent >= feedAfter {
+		for _, x := range c.open {
+			x.feed()
+		}
+	}
 	c.pump(now, out)
 }
 

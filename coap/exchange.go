@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	blockRoom = 12 // bytes of Block1, Block2, Size1 and payload marker at most
-	echoRoom  = 3  // of the header of an Echo option
-	freshEcho = 40 // bytes of an Echo at most
-	tagRoom   = 3 + tagSize
+	blockRoom   = 12 // bytes of Block1, Block2, Size1 and payload marker at most
+	echoRoom    = 3  // of the header of an Echo option
+	largestEcho = 40 // bytes, RFC 9175 section 2.2.1
+	tagRoom     = 3 + tagSize
 )
 
 // An exchange is a request of ours until its whole response is here: all the blocks of
@@ -31,6 +31,7 @@ type exchange struct {
 	message Message // code, options, and the whole body
 	tag     []byte  // Request-Tag, on the plain lane
 	echo    []byte
+	fresh   bool // echo came with a 2.31, so that the blocks before had none or an old one
 	whole   bool // the body needs no Block1
 	szx     uint8
 	count   uint32 // of the blocks of the request
@@ -54,7 +55,7 @@ func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 	m.Token, m.Type, m.MessageID = nil, message.Confirmable, 0
 	body := m.Payload
 	m.Payload = nil
-	if !isRequest(m.Code) || !wellFormed(&m) {
+	if !isRequest(m.Code) || !wellFormed(&m) || len(o.Echo) > largestEcho {
 		return nil, ErrFormat
 	}
 	for _, option := range m.Options {
@@ -70,7 +71,7 @@ func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 	x := &exchange{conn: c, message: m, echo: o.Echo}
 	size += maxToken
 	if !c.config.Secure {
-		size += tagRoom + echoRoom + max(freshEcho/5, len(o.Echo))
+		size += tagRoom + echoRoom + largestEcho
 	}
 	if len(body) > c.config.MaxBody || !x.divide(size) {
 		return nil, ErrTooLarge
@@ -113,7 +114,7 @@ func (x *exchange) next() *item {
 	if x.closed || x.delivered || x.stepwise && len(x.items) > 0 {
 		return nil
 	}
-	if !x.headed {
+	if !x.headed || len(x.again) > 0 {
 		if n, ok := x.nextBlock(); ok {
 			return x.newBlock(n)
 		}
@@ -210,6 +211,9 @@ func (x *exchange) fill(it *item, m *Message) {
 	}
 	if it.kind == itemPull {
 		c.addBlock(message.Block2, Block{Number: it.number, SZX: x.download.szx})
+		if x.fresh { // so that the peer may send more than it has got
+			c.addOption(optionEcho, x.echo)
+		}
 		if m.Code == codes.GET && len(x.echo) > 0 { // no entry at the server has seen it
 			c.addOption(optionEcho, x.echo)
 		}

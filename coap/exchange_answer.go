@@ -89,7 +89,7 @@ func (x *exchange) proceed(now time.Time, m *Message, it *item, b Block, has boo
 		x.startOver(b.SZX)
 		return
 	}
-	x.remember(m)
+	x.fresh = x.remember(m) || x.fresh
 	if b.Number < x.count {
 		x.ack(now, b.Number)
 	}
@@ -110,11 +110,14 @@ func (x *exchange) challenged(m *Message) bool { return x.remember(m) && x.resta
 // ack notes that block n of the request has arrived. When all have and there is still no
 // response, the last is needed once more.
 func (x *exchange) ack(now time.Time, n uint32) {
-	if x.headed {
+	it := x.find(itemBlock, n)
+	if x.headed { // it was to feed the peer
+		if it != nil {
+			x.finish(it)
+		}
 		return
 	}
 	x.acked.add(n)
-	it := x.find(itemBlock, n)
 	if x.acked.size < x.count || x.separate {
 		if it != nil {
 			x.finish(it)
@@ -194,7 +197,7 @@ func (x *exchange) startOver(szx uint8) {
 	c := x.conn
 	x.stop()
 	x.restart, x.restarts = c.recovery.packets.next, x.restarts+1
-	x.acked, x.cursor, x.again, x.separate = bits{}, 0, nil, false
+	x.acked, x.cursor, x.again, x.separate, x.fresh = bits{}, 0, nil, false, false
 	switch changed := szx != x.szx; {
 	case c.config.Secure:
 		delete(c.byToken, x.key)

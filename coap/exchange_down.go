@@ -116,12 +116,14 @@ func (x *exchange) hold(now time.Time, m *Message, b Block) {
 		if !x.headed { // block 0 was sent before this one
 			x.conn.recovery.suspect(now, x.conn.recovery.packets.next)
 		}
-	} else if !x.headed {
+	} else {
+		x.finishAll(itemBlock)
+	}
+	if b.Number == 0 && !x.headed {
 		x.head, x.headed, x.again, x.cursor = keep(m, false), true, nil, x.count
 		for n := range x.count { // or there would be no answer
 			x.acked.add(n)
 		}
-		x.finishAll(itemBlock)
 		x.unpark(now)
 	}
 	x.conn.kick(x)
@@ -153,6 +155,16 @@ func (x *exchange) unpark(now time.Time) {
 		}
 	}
 	x.parked = nil
+}
+
+// feed repeats a block of the request although the response has begun. To an address that
+// is not proven the peer sends three times what it got and no more; where much was lost
+// that may be used up, and small pulls would take long to earn it.
+func (x *exchange) feed() {
+	if x.headed && !x.delivered && !x.stepwise && len(x.again) == 0 && x.find(itemBlock, 0) == nil {
+		x.again = append(x.again, 0)
+		x.conn.kick(x)
+	}
 }
 
 // resize follows a peer that sends smaller blocks than were asked for.

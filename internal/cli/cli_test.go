@@ -21,7 +21,7 @@ func program() *Program {
 			Name: "do", Args: "[-n N] NAME", Short: "does", Long: "Do does.", Examples: "prog do -n 3 a\nprog do b",
 			Setup: func(fs *flag.FlagSet) Action {
 				n := fs.Int("n", 5, "how `many`")
-				s := fs.String("s", "", "a `text`\nof two lines")
+				s := fs.String("s", "", "a `text`, which is so long that there is no room for all of it on one line")
 				return func(_ context.Context, std Streams, args []string) error {
 					std.Log.Debug("called")
 					std.Log.Info("working")
@@ -108,8 +108,8 @@ Do does.
 
 Flags:
   -n many  how many (default 5)
-  -s text  a text
-           of two lines
+  -s text  a text, which is so long that there is no room for all of it on one
+           line
   -v       log more, to the standard error output
 
 Examples:
@@ -119,6 +119,27 @@ Examples:
 	for _, args := range [][]string{{"do", "-h"}, {"do", "-help"}, {"do", "a", "--help"}, {"help", "do"}} {
 		if code, out, errs := run(args...); code != 0 || out != want || errs != "" {
 			t.Errorf("%q: code %d, errors %q, output:\n%s", args, code, errs, out)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	word := strings.Repeat("x", 30)
+	tests := []struct {
+		text   string
+		indent int
+		want   string
+	}{
+		{"", 2, ""},
+		{"short", 2, "short"},
+		{word + " " + word + " " + word, 2, word + " " + word + "\n  " + word},
+		{"a " + strings.Repeat("y", 100), 2, "a " + strings.Repeat("y", 100)},
+		{strings.Repeat("z", 80), 0, strings.Repeat("z", 80)},
+		{strings.Repeat("z", 80) + " z", 0, strings.Repeat("z", 80) + "\nz"},
+	}
+	for _, tt := range tests {
+		if got := wrap(tt.text, tt.indent); got != tt.want {
+			t.Errorf("wrap(%q, %d) = %q, want %q", tt.text, tt.indent, got, tt.want)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func (p *Program) help(w io.Writer, args []string) error {
 }
 
 func (p *Program) programHelp(w io.Writer) {
-	fmt.Fprintf(w, "%s\n\nUsage: %s COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n", p.About, p.Name)
+	fmt.Fprintf(w, "%s\n\nUsage: %s COMMAND [FLAGS] [ARGUMENTS]\n\nCommands:\n", paragraph(p.About), p.Name)
 	width := 0
 	for _, c := range p.Commands {
 		width = max(width, len(c.Name))
@@ -42,8 +42,9 @@ func (p *Program) programHelp(w io.Writer) {
 }
 
 func (p *Program) commandHelp(w io.Writer, c *Command) error {
-	synopsis := strings.TrimSpace(c.Name + " " + c.Args)
-	fmt.Fprintf(w, "Usage: %s %s\n\n%s\n\nFlags:\n", p.Name, synopsis, c.Long)
+	const usage = "Usage: "
+	synopsis := wrap(usage+p.Name+" "+c.Name+" "+c.Args, len(usage)+2)
+	fmt.Fprintf(w, "%s\n\n%s\n\nFlags:\n", synopsis, paragraph(c.Long))
 	fs, _, _ := c.flags()
 	writeFlags(w, fs)
 	examples(w, c.Examples)
@@ -57,7 +58,7 @@ func examples(w io.Writer, lines string) {
 	}
 }
 
-// writeFlags lists flags in aligned columns. The text of a flag may have several lines.
+// writeFlags lists flags in aligned columns.
 func writeFlags(w io.Writer, fs *flag.FlagSet) {
 	width := 0
 	fs.VisitAll(func(f *flag.Flag) { width = max(width, len(signature(f))) })
@@ -66,14 +67,34 @@ func writeFlags(w io.Writer, fs *flag.FlagSet) {
 		if shown(f.DefValue) {
 			usage += " (default " + f.DefValue + ")"
 		}
-		usage = strings.ReplaceAll(usage, "\n", "\n"+strings.Repeat(" ", width+4))
-		fmt.Fprintf(w, "  %-*s  %s\n", width, signature(f), usage)
+		lines := wrap(fmt.Sprintf("  %-*s  %s", width, signature(f), usage), width+4)
+		fmt.Fprintln(w, lines)
 	})
 }
 
 func signature(f *flag.Flag) string {
 	argument, _ := flag.UnquoteUsage(f)
 	return strings.TrimSpace("-" + f.Name + " " + argument)
+}
+
+// columns is the width of a terminal.
+const columns = 80
+
+// paragraph breaks lines where they have to be, not where the source has them.
+func paragraph(text string) string { return wrap(strings.Join(strings.Fields(text), " "), 0) }
+
+// wrap breaks lines that are too long. What follows a break is indented.
+func wrap(text string, indent int) string {
+	var b strings.Builder
+	for len(text) > columns {
+		at := strings.LastIndexByte(text[:columns+1], ' ')
+		if at <= indent { // a word without end
+			break
+		}
+		b.WriteString(strings.TrimRight(text[:at], " ") + "\n")
+		text = strings.Repeat(" ", indent) + strings.TrimLeft(text[at:], " ")
+	}
+	return b.String() + text
 }
 
 // shown reports whether a default says something.

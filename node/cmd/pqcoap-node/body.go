@@ -31,7 +31,7 @@ func (b *body) define(fs *flag.FlagSet) {
 		return nil
 	})
 	fs.StringVar(&b.file, "f", "", "`FILE` with the body; - and without -d: the standard input")
-	fs.Func("format", "content format `N` of the body, as 50 for JSON, 110 and 112 for SenML in\n"+
+	fs.Func("format", "content format `N` of the body, as 50 for JSON, 110 and 112 for SenML in "+
 		"JSON and CBOR; without it 0 (text) for UTF-8, 42 (bytes) for what is not", b.setFormat)
 }
 

@@ -31,11 +31,11 @@ func pingSetup(fs *flag.FlagSet) cli.Action {
 	var t target
 	t.define(fs, requestTimeout, "on one handshake and its GET")
 	n := fs.Int("n", 3, "`N` handshakes")
-	fresh := fs.Bool("fresh", false, "remember nothing from one handshake to the next: neither the server's\n"+
+	fresh := fs.Bool("fresh", false, "remember nothing from one handshake to the next: neither the server's "+
 		"Echo nor the round-trip time")
-	asJSON := fs.Bool("json", false, "print one JSON object at the end and nothing else: handshakes, failed,\n"+
-		"handshake_ms, first_answer_ms (each p50, p95, p99, max), bytes_out,\n"+
-		"bytes_in, datagrams_out, datagrams_in, request_bytes_out,\n"+
+	asJSON := fs.Bool("json", false, "print one JSON object at the end and nothing else: handshakes, failed, "+
+		"handshake_ms, first_answer_ms (each p50, p95, p99, max), bytes_out, "+
+		"bytes_in, datagrams_out, datagrams_in, request_bytes_out, "+
 		"request_bytes_in")
 	return func(ctx context.Context, std cli.Streams, args []string) error {
 		switch {

@@ -42,7 +42,7 @@ func postCommand() cli.Command {
 		Long:  "Post sends a body, from -d, -f or the standard input, to the resource at PATH.\n" + outputHelp,
 		Examples: `
 			pqcoap-node post -c sensor-1.toml -d hello /echo
-			pqcoap-node post -c sensor-1.toml -format 110 -d '[{"n":"t","u":"Cel","v":21.5}]' /telemetry`,
+			pqcoap-node post -c sensor-1.toml -f pack.json -format 110 /telemetry`,
 		Setup: requestSetup(func(ctx context.Context, c *node.Conn, path string, b *body) (coap.Message, error) {
 			return c.Post(ctx, path, b.format, b.bytes)
 		}, new(body)),

@@ -31,7 +31,7 @@ func (d *demo) shakeHands(ctx context.Context) error {
 	if err != nil || answer.Code != codes.Content {
 		return fmt.Errorf("GET /time: code %v, error %w", answer.Code, err)
 	}
-	d.print("\n3  Handshake, and a first request (GET /time): each datagram on the way\n\n")
+	d.print("\n3  Handshake, and a first request (GET /time): each datagram, from the call of Dial\n\n")
 	d.print("   %10s  %-8s %7s   %s\n", "time", "from", "bytes", "what")
 	sums := d.datagrams(d.relay.trace())
 	st := conn.Stats()
@@ -49,7 +49,7 @@ func (d *demo) names(conn *node.Conn) error {
 	if session != hex.EncodeToString(id[:]) || name != d.device.Name {
 		return errors.New("the server and the device do not agree on the session")
 	}
-	d.print("   session       %x...  at both sides; the server knows it is %s\n", id[:8], name)
+	d.print("   session       %x...  at both sides; the server sees %s\n", id[:8], name)
 	return nil
 }
 

@@ -26,8 +26,8 @@ func enrollCommand() cli.Command {
 		Short: "let a device in, and write its file",
 		Long: `Enroll makes a key for the device NAME, adds the device to those that the server lets
 in, and writes the file with which pqcoap-node runs. That file holds the device's private
-key, and the server does not keep it: bring it to the device over a safe way. A server that
-runs knows the device within a second.`,
+key, of which the server keeps only the public half: bring it to the device over a safe way.
+A server that runs knows the device within a second.`,
 		Examples: `
 			pqcoap-server enroll -dir /var/lib/pqcoap sensor-1 -server 192.0.2.1:5688
 			pqcoap-server enroll -dir /var/lib/pqcoap sensor-2 -psk -out -`,
@@ -45,11 +45,11 @@ type enrollment struct {
 
 func enrollSetup(fs *flag.FlagSet) cli.Action {
 	dir := dirFlag(fs)
-	psk := fs.Bool("psk", false, "a pre-shared key instead of a KEM key: smaller messages, but the\n"+
+	psk := fs.Bool("psk", false, "a pre-shared key instead of a KEM key: smaller messages, but the "+
 		"server's folder then holds the device's secret too")
 	var suite suiteFlag
-	fs.Var(&suite, "suite", suiteUsage+"\n(default: the first that the server has a key of)")
-	addr := fs.String("server", "", "`ADDR` where the device reaches the server, host or host:port\n"+
+	fs.Var(&suite, "suite", suiteUsage+" (default: the first that the server has a key of)")
+	addr := fs.String("server", "", "`ADDR` where the device reaches the server, host or host:port "+
 		"(default: this machine, at the port of server.toml)")
 	out := fs.String("out", "", "`FILE` to write, - for the standard output (default NAME.toml)")
 	return func(_ context.Context, std cli.Streams, args []string) error {

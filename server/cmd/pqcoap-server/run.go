@@ -32,7 +32,7 @@ what is left, and exits with 0.`,
 func runSetup(fs *flag.FlagSet) cli.Action {
 	dir := dirFlag(fs)
 	listen := fs.String("listen", "", "UDP `ADDR` to listen on instead of that in server.toml; port 0: any free one")
-	echo := fs.String("echo", "", "`WHEN` a device has to prove its address before the server works for it,\n"+
+	echo := fs.String("echo", "", "`WHEN` a device has to prove its address before the server works for it, "+
 		"instead of what server.toml says: auto (under load) or always")
 	return func(ctx context.Context, std cli.Streams, args []string) error {
 		if err := noArguments(*dir, args); err != nil {

@@ -23,9 +23,9 @@ const (
 func (c captured) describe() (string, part) {
 	switch {
 	case c.isRecord() && c.fromServer:
-		return "record of the server", other
+		return "record: the answer", other
 	case c.isRecord():
-		return "record of the device (its first confirms the session)", other
+		return "record: the request, confirms", other
 	}
 	m, err := coap.Parse(c.bytes)
 	if err != nil {

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pqcoap/pqcoap/internal/cli"
+)
+
+// command runs the program without a network.
+func command(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e strings.Builder
+	code = program().Run(t.Context(), args, cli.Streams{In: strings.NewReader(""), Out: &o, Err: &e})
+	return code, o.String(), e.String()
+}
+
+func TestHelp(t *testing.T) {
+	names := []string{"get", "post", "put", "delete", "run", "ping"}
+	_, overview, _ := command(t, "help")
+	for _, name := range names {
+		code, out, errs := command(t, name, "-h")
+		if code != 0 || errs != "" {
+			t.Errorf("%s -h: code %d, errors %q", name, code, errs)
+		}
+		for _, part := range []string{"Usage: pqcoap-node " + name + " -c FILE", "-server ADDR", "\nExamples:\n  pqcoap-node " + name + " -c "} {
+			if !strings.Contains(out, part) {
+				t.Errorf("%s -h lacks %q:\n%s", name, part, out)
+			}
+		}
+		if !strings.Contains(overview, "\n  "+name+" ") {
+			t.Errorf("help lacks %s:\n%s", name, overview)
+		}
+		for line := range strings.Lines(overview + out) {
+			if len(line) > 81 {
+				t.Errorf("wider than 80 columns: %s", line)
+			}
+		}
+	}
+	if len(names) != len(program().Commands) {
+		t.Errorf("%d commands, %d tested", len(program().Commands), len(names))
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "serverless.toml")
+	const text = "name = \"s\"\nsuite = 1\nfingerprint = \"" // and 64 digits
+	if err := os.WriteFile(file, []byte(text+strings.Repeat("0", 64)+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		line, want string
+	}{
+		{"get /time", "-c FILE is missing"},
+		{"get -c x", "want one PATH, have 0"},
+		{"delete -c x /a /b", "want one PATH, have 2"},
+		{"get -c x -timeout 0s /time", "-timeout: want more than 0"},
+		{"get -c x -timeout soon /time", "invalid value \"soon\""},
+		{"get -c x -d text /time", "not defined: -d"},
+		{"post -c " + file + " -server h -d a -f b /x", "-d and -f: want one of them"},
+		{"post -c x -format 65536 /x", "want a number from 0 to 65535"},
+		{"put -c x -format text /x", "want a number from 0 to 65535"},
+		{"get -c " + file + " /time", "names no server: give -server ADDR"},
+		{"run", "-c FILE is missing"},
+		{"run -c x y", "want no arguments, have 1"},
+		{"run -c x -interval 0s", "-interval: want more than 0"},
+		{"run -c x -count -1", "-count: want 0 or more"},
+		{"ping -c x y", "want no arguments, have 1"},
+		{"ping -c x -n 0", "-n: want 1 or more"},
+		{"pong", "no command \"pong\""},
+	}
+	for _, tt := range tests {
+		code, out, errs := command(t, strings.Fields(tt.line)...)
+		if code != cli.CodeUsage || out != "" || !strings.Contains(errs, tt.want) {
+			t.Errorf("%s: code %d, output %q, errors %q; want %q", tt.line, code, out, errs, tt.want)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	target := target{timeout: 5}
+	if err := target.explain(context.DeadlineExceeded); !strings.HasPrefix(err.Error(), "no answer within 5ns") {
+		t.Errorf("deadline: %v", err)
+	}
+	if err := target.explain(context.Canceled); !strings.HasPrefix(err.Error(), "interrupted") {
+		t.Errorf("canceled: %v", err)
+	}
+	if err := target.explain(os.ErrNotExist); err != os.ErrNotExist {
+		t.Errorf("another: %v", err)
+	}
+}
+
+func TestSensorName(t *testing.T) {
+	for device, want := range map[string]string{
+		"": "temperature", "s1": "s1/temperature", "-_.:x-1": "x-1/temperature", "--": "temperature",
+	} {
+		if got := sensorName(device); got != want {
+			t.Errorf("sensorName(%q) = %q, want %q", device, got, want)
+		}
+	}
+}

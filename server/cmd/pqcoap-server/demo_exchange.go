@@ -31,7 +31,7 @@ func (d *demo) shakeHands(ctx context.Context) error {
 	if err != nil || answer.Code != codes.Content {
 		return fmt.Errorf("GET /time: code %v, error %w", answer.Code, err)
 	}
-	d.print("\n3  Handshake, and a first request (GET /time): each datagram, from the call of Dial\n\n")
+	d.print("\n3  Handshake and first request (GET /time): each datagram, timed from Dial\n\n")
 	d.print("   %10s  %-8s %7s   %s\n", "time", "from", "bytes", "what")
 	sums := d.datagrams(d.relay.trace())
 	st := conn.Stats()

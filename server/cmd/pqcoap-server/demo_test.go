@@ -54,7 +54,9 @@ func TestDemoNotices(t *testing.T) {
 	if _, err := d.readings(t.Context()); err == nil {
 		t.Error("readings that nobody has posted")
 	}
+	d.mu.Lock()
 	d.name = "another"
+	d.mu.Unlock()
 	if err := d.names(d.conn); err == nil {
 		t.Error("the server takes the device for another")
 	}

@@ -62,8 +62,8 @@ func (d *demo) flip(ctx context.Context) error {
 	before := d.server.Stats()
 	d.relay.flipNext()
 	answer, err := d.conn.Get(ctx, "/time")
-	if err != nil || answer.Code != codes.Content {
-		return fmt.Errorf("GET /time after a flipped bit: code %v, error %w", answer.Code, err)
+	if err := answered("GET /time after a flipped bit", answer, err, codes.Content); err != nil {
+		return err
 	}
 	after, err := d.counted(ctx, func(s server.Stats) bool { return s.Rejected > before.Rejected })
 	if err != nil {

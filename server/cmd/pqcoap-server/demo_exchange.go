@@ -12,6 +12,7 @@ import (
 	"github.com/plgd-dev/go-coap/v3/message"
 	"github.com/plgd-dev/go-coap/v3/message/codes"
 
+	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/node"
 	"github.com/pqcoap/pqcoap/server/senml"
 )
@@ -27,9 +28,9 @@ func (d *demo) shakeHands(ctx context.Context) error {
 	d.conn = conn
 	opened := d.relay.elapsed()
 	answer, err := conn.Get(ctx, "/time")
-	answered := d.relay.elapsed()
-	if err != nil || answer.Code != codes.Content {
-		return fmt.Errorf("GET /time: code %v, error %w", answer.Code, err)
+	first := d.relay.elapsed()
+	if err := answered("GET /time", answer, err, codes.Content); err != nil {
+		return err
 	}
 	d.print("\n3  Handshake and first request (GET /time): each datagram, timed from Dial\n\n")
 	d.print("   %10s  %-8s %7s   %s\n", "time", "from", "bytes", "what")
@@ -38,8 +39,19 @@ func (d *demo) shakeHands(ctx context.Context) error {
 	d.print("\n   m1            %d B in %s, sent at %s\n", st.M1, datagramCount(sums.m1), sums.m1.first())
 	d.print("   m2            %d B in %s, here at %s, opened at %s\n", st.M2, datagramCount(sums.m2), sums.m2.last(), ms(opened))
 	d.print("   handshake     %d B in %d datagrams, with all that CoAP adds\n", sums.bytes, sums.datagrams)
-	d.print("   first answer  at %s, inside a record\n", ms(answered))
+	d.print("   first answer  at %s, inside a record\n", ms(first))
 	return d.names(conn)
+}
+
+// answered checks the outcome of a request.
+func answered(request string, answer coap.Message, err error, want codes.Code) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", request, err)
+	case answer.Code != want:
+		return fmt.Errorf("%s: the server answered %v", request, answer.Code)
+	}
+	return nil
 }
 
 // names shows what the session is called, by both sides.
@@ -120,8 +132,8 @@ func (d *demo) telemetry(ctx context.Context) error {
 			return err
 		}
 		answer, err := d.conn.Post(ctx, "/telemetry", message.AppSenmlCbor, pack)
-		if err != nil || answer.Code != codes.Changed {
-			return fmt.Errorf("reading %d: code %v, error %w", i+1, answer.Code, err)
+		if err := answered("POST /telemetry", answer, err, codes.Changed); err != nil {
+			return err
 		}
 	}
 	trace := d.relay.trace()
@@ -142,8 +154,8 @@ func celsius(i int) float64 { return 20 + float64(i)/4 }
 // readings fetches what the server has kept, and checks it.
 func (d *demo) readings(ctx context.Context) ([]string, error) {
 	answer, err := d.conn.Get(ctx, "/telemetry?last="+strconv.Itoa(2*readingCount))
-	if err != nil || answer.Code != codes.Content {
-		return nil, fmt.Errorf("GET /telemetry: code %v, error %w", answer.Code, err)
+	if err := answered("GET /telemetry", answer, err, codes.Content); err != nil {
+		return nil, err
 	}
 	records, err := senml.Parse(senml.CBOR, answer.Payload, time.Now())
 	if err != nil {

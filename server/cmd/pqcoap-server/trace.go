@@ -25,7 +25,7 @@ func (c captured) describe() (string, part) {
 	case c.isRecord() && c.fromServer:
 		return "record: the answer", other
 	case c.isRecord():
-		return "record: the request, confirms", other
+		return "record: the request, confirms the session", other
 	}
 	m, err := coap.Parse(c.bytes)
 	if err != nil {

@@ -12,6 +12,7 @@ var program = &cli.Program{
 	Name:  "pqcoap-conformance",
 	About: "pqcoap-conformance makes what shows that an implementation is one of pqcoap.",
 	Commands: []cli.Command{
+		lossCommand,
 		vectorsCommand,
 	},
 	Examples: `

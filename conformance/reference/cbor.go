@@ -1,6 +1,10 @@
 package reference
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"unicode/utf8"
+)
 
 // ErrMalformed means bytes that are not the deterministic CBOR of docs/protocol.md, or
 // not the type that its CDDL gives.
@@ -126,7 +130,12 @@ func (r *reader) null() bool {
 
 func (r *reader) uint() uint64  { return r.head(majorUint) }
 func (r *reader) bytes() []byte { return r.take(r.head(majorBytes)) }
-func (r *reader) text() string  { return string(r.take(r.head(majorText))) }
+
+func (r *reader) text() string {
+	b := r.take(r.head(majorText))
+	r.bad = r.bad || !utf8.Valid(b)
+	return string(b)
+}
 
 // array reads the head of an array of n items.
 func (r *reader) array(n uint64) {
@@ -143,24 +152,64 @@ func (r *reader) size(b []byte, n int) []byte {
 	return b
 }
 
-// skip reads one item of any type but tags and what is not deterministic.
-func (r *reader) skip(depth int) {
-	major := r.peek() >> 5
-	switch {
-	case depth == 0 || major == 6:
+// maxEntries bounds arrays and maps, maxNesting how deep the value of a parameter goes:
+// with its plaintext and the map around it that makes four (docs/protocol.md section 3).
+const (
+	maxEntries = 16
+	maxNesting = 2
+)
+
+// skip reads one item of any type of section 3. That a float is in its shortest form is
+// not checked.
+func (r *reader) skip(nesting int) {
+	first := r.peek()
+	switch major := first >> 5; major {
+	case majorBytes:
+		r.bytes()
+	case majorText:
+		r.text()
+	case majorArray, majorMap:
+		r.skipEntries(major, nesting)
+	case 7:
+		r.skipSimple(first & 0x1f)
+	case 6: // tags
 		r.bad = true
-	case major == majorBytes || major == majorText:
-		r.take(r.head(major))
-	case major == majorArray || major == majorMap:
-		n := r.head(major)
-		if major == majorMap {
-			n *= 2
-		}
-		for ; n > 0 && !r.bad; n-- {
-			r.skip(depth - 1)
-		}
-	default:
+	default: // integers
 		r.head(major)
+	}
+}
+
+// skipEntries reads an array or a map. The keys of a map are sorted.
+func (r *reader) skipEntries(major byte, nesting int) {
+	n := r.head(major)
+	if nesting == 0 || n > maxEntries {
+		r.bad = true
+	}
+	var last []byte
+	for i := uint64(0); i < n && !r.bad; i++ {
+		before := r.rest
+		r.skip(nesting - 1)
+		if major != majorMap {
+			continue
+		}
+		key := before[:len(before)-len(r.rest)]
+		if i > 0 && bytes.Compare(last, key) >= 0 {
+			r.bad = true
+		}
+		last = key
+		r.skip(nesting - 1)
+	}
+}
+
+// skipSimple reads false, true, null or a float (RFC 8949 section 3.3).
+func (r *reader) skipSimple(info byte) {
+	r.take(1)
+	switch {
+	case info >= 20 && info <= 22:
+	case info >= 25 && info <= 27:
+		r.take(1 << (info - 24))
+	default:
+		r.bad = true
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -29,12 +30,13 @@ func TestCBOR(t *testing.T) {
 		{Text("IETF"), "6449455446"}, {Text("ü"), "62c3bc"}, {Null(), "f6"},
 		{Array(), "80"}, {Array(Uint(1), Array(Uint(2), Uint(3))), "8201820203"},
 		{Map(), "a0"}, {Map(Uint(1), Uint(2), Uint(3), Uint(4)), "a201020304"},
+		{[]byte{0xf5}, "f5"}, {[]byte{0xf9, 0x3c, 0}, "f93c00"}, {[]byte{0x38, 0x63}, "3863"},
 	} {
 		if want := unhex(t, row.want); !bytes.Equal(row.got, want) {
 			t.Errorf("encoded %x, want %x", row.got, want)
 		}
 		r := reader{rest: row.got}
-		r.skip(4)
+		r.skip(maxNesting)
 		if err := r.end(); err != nil {
 			t.Errorf("%x: error = %v", row.got, err)
 		}
@@ -45,10 +47,11 @@ func TestCBORRejects(t *testing.T) {
 	for _, in := range []string{
 		"", "18", "1817", "1900ff", "1a0000ffff", "1b00000000ffffffff", "19ff", "1c", "1f", // heads
 		"41", "5f4100ff", "7f6100ff", "820f", "9f00ff", "bf00ff", "a100", // lengths
-		"c000", "8181818100", "0000", // tags, depth, trailing bytes
+		"c000", "81818100", "91" + strings.Repeat("00", 17), "0000", // tags, limits, trailing bytes
+		"a201000100", "a202000100", "61ff", "f7", "f820", "f93c", // keys, UTF-8, simple values
 	} {
 		r := reader{rest: unhex(t, in)}
-		r.skip(4)
+		r.skip(maxNesting)
 		if err := r.end(); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: error = %v", in, err)
 		}

@@ -43,7 +43,9 @@ func (p Parameters) CBOR() []byte {
 // parameters is the inverse.
 func (r *reader) parameters() (p Parameters) {
 	var last uint64
-	for n, i := r.head(majorMap), uint64(0); i < n && !r.bad; i++ {
+	n := r.head(majorMap)
+	r.bad = r.bad || n > maxEntries
+	for i := uint64(0); i < n && !r.bad; i++ {
 		key := r.uint()
 		if i > 0 && key <= last { // deterministic encoding sorts the keys
 			r.bad = true
@@ -58,7 +60,7 @@ func (r *reader) parameters() (p Parameters) {
 		case 3:
 			p.Echo = r.size(r.bytes(), 8)
 		default:
-			r.skip(4)
+			r.skip(maxNesting)
 		}
 	}
 	return p
@@ -101,7 +103,7 @@ func (s Suite) m1(b []byte) (kidS, pkE, ctS, sealed1 []byte, err error) {
 	pkE = r.size(r.bytes(), s.PublicSize)
 	ctS = r.size(r.bytes(), s.CipherSize)
 	sealed1 = r.bytes()
-	r.bad = r.bad || len(sealed1) > 1024
+	r.bad = r.bad || len(sealed1) < 17 || len(sealed1) > 1024
 	return kidS, pkE, ctS, sealed1, r.end()
 }
 

@@ -50,6 +50,7 @@ func m1Shapes() []Scenario {
 		m1Of("kid_s-short", about+"kid_S of 7 bytes.", Malformed, encode(kid[:7], t.PkE, t.CtS, sealed)),
 		m1Of("pk_e-short", about+"pk_e is a byte short.", Malformed, encode(kid, t.PkE[1:], t.CtS, sealed)),
 		m1Of("ct_s-long", about+"ct_S is a byte long.", Malformed, encode(kid, t.PkE, append(t.CtS[:len(t.CtS):len(t.CtS)], 0), sealed)),
+		m1Of("sealed_1-short", about+"sealed_1 is a tag and nothing else.", Malformed, encode(kid, t.PkE, t.CtS, sealed[:16])),
 		m1Of("sealed_1-long", about+"sealed_1 of 1025 bytes.", Malformed, encode(kid, t.PkE, t.CtS, make([]byte, 1025))),
 		m1Of("sealed_1-text", about+"sealed_1 is a text string.", Malformed,
 			reference.Array(reference.Uint(2), reference.Bytes(kid), reference.Bytes(t.PkE), reference.Bytes(t.CtS), reference.Text("sealed"))),
@@ -144,6 +145,12 @@ func parameters() []plaintext1 {
 	return []plaintext1{
 		{"parameters-unknown", "a parameter with an unknown key is ignored.", OK,
 			entries(append(slices.Clone(payload), number(77), bytes([]byte("unknown")))...)},
+		{"parameters-idle-0", "an idle time of 0 is as none.", OK, entries(number(2), number(0))},
+		{"parameters-deepest", "an unknown parameter with an array in an array: the deepest nesting.", OK,
+			entries(number(77), nested(2))},
+		{"parameters-too-deep", "an unknown parameter with one array more.", Rejected, entries(number(77), nested(3))},
+		{"parameters-16", "sixteen unknown parameters.", OK, entries(many(16)...)},
+		{"parameters-17", "seventeen unknown parameters.", Rejected, entries(many(17)...)},
 		{"parameters-smallest", "the smallest largest UDP payload.", OK, entries(number(1), number(64))},
 		{"parameters-payload-63", "a largest UDP payload below 64.", Rejected, entries(number(1), number(63))},
 		{"parameters-payload-65528", "a largest UDP payload over 65527.", Rejected, entries(number(1), number(65528))},
@@ -163,6 +170,23 @@ func parameters() []plaintext1 {
 		{"parameters-null", "null in place of the map.", Rejected, with(reference.Null())},
 		{"parameters-trailing-byte", "a byte behind the array.", Rejected, append(with(reference.Map()), 0)},
 	}
+}
+
+// nested is an integer in arrays.
+func nested(arrays int) []byte {
+	b := reference.Uint(1)
+	for range arrays {
+		b = reference.Array(b)
+	}
+	return b
+}
+
+// many are parameters that nobody knows.
+func many(n uint64) (items [][]byte) {
+	for key := range n {
+		items = append(items, reference.Uint(100+key), reference.Uint(key))
+	}
+	return items
 }
 
 // m1Keys have keys that are not what they should be.

@@ -80,6 +80,7 @@ func pskKeys() (all []Scenario) {
 		of("kind", "another kind of key.", Malformed, object(1, "kem", p.PSKID, p.PSK)),
 		of("id-short", "an identifier of 15 bytes.", Malformed, object(1, "psk", p.PSKID[1:], p.PSK)),
 		of("key-short", "a key of 31 bytes.", Malformed, object(1, "psk", p.PSKID, p.PSK[1:])),
+		of("zeros", "a key of zeros.", InvalidKey, object(1, "psk", p.PSKID, make([]byte, 32))),
 		of("trailing-byte", "one byte behind it.", Malformed, append(object(1, "psk", p.PSKID, p.PSK), 0)),
 	}
 }

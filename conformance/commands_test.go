@@ -1,134 +1,22 @@
 package conformance
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
-
-// commands are the two programs, built, in a folder of their own where they also run.
-type commands struct {
-	t   *testing.T
-	dir string
-}
-
-func buildCommands(t *testing.T) *commands {
-	t.Helper()
-	c := &commands{t, t.TempDir()}
-	build := exec.Command("go", "build", "-o", c.dir+string(filepath.Separator),
-		module+"/server/cmd/pqcoap-server", module+"/node/cmd/pqcoap-node")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", build, err, out)
-	}
-	return c
-}
-
-func (c *commands) command(line ...string) *exec.Cmd {
-	cmd := exec.CommandContext(c.t.Context(), filepath.Join(c.dir, line[0]), line[1:]...)
-	cmd.Dir = c.dir
-	return cmd
-}
-
-// run runs a command line and returns what it printed.
-func (c *commands) run(line string) (code int, stdout, stderr string) {
-	c.t.Helper()
-	var o, e bytes.Buffer
-	cmd := c.command(strings.Fields(line)...)
-	cmd.Stdout, cmd.Stderr = &o, &e
-	err := cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		c.t.Fatalf("%s: %v", line, err)
-	}
-	return cmd.ProcessState.ExitCode(), o.String(), e.String()
-}
-
-// ok runs a command line that must succeed, and returns its standard output.
-func (c *commands) ok(line string) string {
-	c.t.Helper()
-	code, stdout, stderr := c.run(line)
-	if code != 0 {
-		c.t.Fatalf("%s: exit code %d\n%s", line, code, stderr)
-	}
-	return stdout
-}
-
-// fails runs a command line that must fail with a code and say why.
-func (c *commands) fails(code int, why, line string) {
-	c.t.Helper()
-	got, stdout, stderr := c.run(line)
-	if got != code || !strings.Contains(stderr, why) {
-		c.t.Errorf("%s: exit code %d, want %d; errors, want %q:\n%s", line, got, code, why, stderr)
-	}
-	if stdout != "" {
-		c.t.Errorf("%s: failed, and printed %q", line, stdout)
-	}
-}
-
-func (c *commands) write(name, text string) {
-	c.t.Helper()
-	if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-func (c *commands) read(name string) string {
-	c.t.Helper()
-	b, err := os.ReadFile(filepath.Join(c.dir, name))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return string(b)
-}
-
-// serve starts 'pqcoap-server run' and returns its address, and what ends it with SIGTERM
-// and returns its log.
-func (c *commands) serve(args ...string) (addr string, stop func() string) {
-	c.t.Helper()
-	var log bytes.Buffer
-	cmd := c.command(append([]string{"pqcoap-server", "run", "-listen", "127.0.0.1:0"}, args...)...)
-	cmd.Stderr = &log
-	pipe, err := cmd.StdoutPipe()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(func() { cmd.Process.Kill() }) // does nothing where it has ended
-	line, err := bufio.NewReader(pipe).ReadString('\n')
-	addr, found := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if err != nil || !found {
-		cmd.Wait()
-		c.t.Fatalf("run printed %q, %v\n%s", line, err, &log)
-	}
-	return addr, func() string {
-		c.t.Helper()
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-			c.t.Error(err)
-		}
-		if err := cmd.Wait(); err != nil {
-			c.t.Errorf("after SIGTERM: %v\n%s", err, &log)
-		}
-		return log.String()
-	}
-}
 
 func TestCommands(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("SKIPPED: windows has no SIGTERM and no file modes")
 	}
 	c := buildCommands(t)
+	t.Run("demo", func(t *testing.T) { c.at(t).demo() })
 	c.ok("pqcoap-server init -dir home")
 	c.ok("pqcoap-server enroll -dir home kem")
 	c.ok("pqcoap-server enroll -dir home psk -psk")
@@ -158,9 +46,6 @@ func TestCommands(t *testing.T) {
 	}
 	stop()
 }
-
-// at is c for a subtest.
-func (c *commands) at(t *testing.T) *commands { return &commands{t, c.dir} }
 
 func (c *commands) requests(addr string) {
 	large := strings.Repeat("0123456789", 500)
@@ -297,15 +182,15 @@ func (c *commands) files(addr string) {
 	c.fails(3, "no answer within 300ms", "pqcoap-node get -c kem.toml -server 127.0.0.1:9 -timeout 300ms /time")
 }
 
-func TestDemoCommand(t *testing.T) {
-	c := buildCommands(t)
+// demo runs the demonstration as the README's reader does.
+func (c *commands) demo() {
 	out := c.ok("pqcoap-server demo")
 	if n := strings.Count(out, "refused: "); n != 3 {
-		t.Errorf("%d of 3 attacks refused:\n%s", n, out)
+		c.t.Errorf("%d of 3 attacks refused:\n%s", n, out)
 	}
-	for _, line := range strings.Split(out, "\n") {
-		if len(line) > 80 {
-			t.Errorf("wider than 80 columns: %s", line)
+	for line := range strings.Lines(out) {
+		if len(line) > 81 {
+			c.t.Errorf("wider than 80 columns: %s", line)
 		}
 	}
 }

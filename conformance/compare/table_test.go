@@ -12,7 +12,7 @@ import (
 func TestTableFits(t *testing.T) {
 	traffic := relay.Traffic{DatagramsUp: 150, BytesUp: 99999, DatagramsDown: 150, BytesDown: 99999}
 	long := phase{nil, 59999 * time.Millisecond, traffic}
-	failed := phase{errors.New(strings.Repeat("it went wrong ", 10)), time.Minute, traffic}
+	failed := phase{errors.New(strings.Repeat("it went wrong ", 9) + "twice"), time.Minute, traffic}
 	samples := make([]sample, 9999)
 	for i := range samples {
 		samples[i] = sample{long, failed}
@@ -25,7 +25,7 @@ func TestTableFits(t *testing.T) {
 			t.Errorf("wider than %d: %s", tableWidth, line)
 		}
 	}
-	for _, want := range []string{"pqcoap-post  99% handshake  59999 59999 59999      0 |", "never never never   9999 |", "first failure: it went wrong"} {
+	for _, want := range []string{"pqcoap-post  99% handshake 59999 59999 59999      0 |", "never never never   9999 |", "first failure: it went wrong"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

@@ -180,7 +180,7 @@ func TestHandshakeTransfer(t *testing.T) {
 			slices.Sort(times)
 			t.Logf("echo %-5v loss %3.0f%%: p50 %v p95 %v, %.1f datagrams sent, %d B both ways", echo, loss*100,
 				times[runs/2].Round(ms), times[runs*95/100].Round(ms), float64(sent)/runs, bytesSent/runs)
-			if loss == 0 && !echo && bytesSent/runs > len(up)+len(down)+240 {
+			if loss == 0 && !echo && bytesSent/runs > len(up)+len(down)+280 {
 				t.Errorf("%d B of CoAP around the bodies", bytesSent/runs-len(up)-len(down))
 			}
 		}

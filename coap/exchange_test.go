@@ -2,6 +2,7 @@ package coap
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"testing"
 	"time"
@@ -186,13 +187,14 @@ func TestETagChange(t *testing.T) {
 	}
 }
 
-func TestResetByPeer(t *testing.T) {
+// On the plain lane an RST ends nothing: anybody can send one.
+func TestResetByStranger(t *testing.T) {
 	peer := &scriptedPeer{answer: func(_ time.Time, m *Message, reply func(Message)) {
 		reply(Message{Type: message.Reset, MessageID: m.MessageID})
 	}}
 	p := newPlainPath(t, 1, 0, peer, Config{})
 	p.post(testBody(2500, 1), RequestOptions{ExpectBody: 2000})
-	if e := p.result(); !errors.Is(e.Err, ErrReset) {
+	if e := p.result(); !errors.Is(e.Err, ErrTimeout) {
 		t.Errorf("event %d, error %v", e.Kind, e.Err)
 	}
 	if len(p.device.events) != 0 || !p.device.Deadline().IsZero() {
@@ -282,5 +284,19 @@ func TestParseMissing(t *testing.T) {
 		if _, _, ok := parseMissing([]byte{first, 0, 0, 0, 0, 0, 0, 0, 0}); ok {
 			t.Errorf("%#x is read as a number", first)
 		}
+	}
+}
+
+// Inside records an RST is the peer's, and ends a request.
+func TestResetByPeer(t *testing.T) {
+	c, out := NewConn(Config{Secure: true, Rand: rand.Reader}), new(Batch)
+	id, err := c.Request(testStart, Message{Code: codes.GET}, RequestOptions{}, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := out.Datagram(0)
+	c.Receive(testStart, []byte{0x70, 0, sent[2], sent[3]}, out)
+	if e, ok := c.Next(); !ok || e.ID != id || !errors.Is(e.Err, ErrReset) {
+		t.Errorf("event %v of %d, error %v, want ErrReset of %d", e.Kind, e.ID, e.Err, id)
 	}
 }

@@ -75,28 +75,31 @@ func (l *Lane) Refuse(now time.Time, t *Transfer, code Code, out *Batch) {
 	l.remove(e)
 }
 
-// answerFirst sends block 0 of the answer.
-func (l *Lane) answerFirst(now time.Time, e *laneEntry, t *Transfer, out *Batch) {
+// answerFirst sends block 0 of the answer, if its bound lets it.
+func (l *Lane) answerFirst(now time.Time, e *laneEntry, t *Transfer, out *Batch) bool {
 	r := response{code: codes.Changed, block1: t.block1, hasBlock1: t.hasBlock1}
 	r.block1.More = false
-	l.sendBlock(now, e, &t.head, &r, Block{SZX: t.szx}, out)
+	return l.sendBlock(now, e, &t.head, &r, Block{SZX: t.szx}, out)
 }
 
-func (l *Lane) answerPull(now time.Time, e *laneEntry, to *head, b Block, out *Batch) {
-	l.sendBlock(now, e, to, &response{code: codes.Changed}, b, out)
+func (l *Lane) answerPull(now time.Time, e *laneEntry, to *head, b Block, out *Batch) bool {
+	return l.sendBlock(now, e, to, &response{code: codes.Changed}, b, out)
 }
 
 // sendBlock completes r with block b of the answer.
-func (l *Lane) sendBlock(now time.Time, e *laneEntry, to *head, r *response, b Block, out *Batch) {
+func (l *Lane) sendBlock(now time.Time, e *laneEntry, to *head, r *response, b Block, out *Batch) bool {
 	payload, more, ok := e.answer.block(b.Number, b.SZX)
 	if !ok {
-		return
+		return true // past the end: there is nothing that a proven address would get
 	}
-	e.serve(now, b)
-	b.More = more
 	r.etag, r.payload = e.answer.etag, payload
-	r.block2, r.hasBlock2 = b, true
-	e.sent += l.send(to, r, e.allowance(), out)
+	r.block2, r.hasBlock2 = Block{Number: b.Number, More: more, SZX: b.SZX}, true
+	n := l.send(to, r, e.allowance(), out)
+	e.sent += n
+	if n > 0 {
+		e.serve(now, b)
+	}
+	return n > 0
 }
 
 // pull takes a request for one block of the answer.
@@ -119,7 +122,9 @@ func (l *Lane) pull(v *visit, p *posted) {
 		l.stats.Ignored++
 		return
 	}
-	l.answerPull(v.now, e, &v.head, b, v.out)
+	if !l.answerPull(v.now, e, &v.head, b, v.out) {
+		l.demandEcho(v, e) // it has had its three times: nothing else comes from here
+	}
 }
 
 // park keeps a pull until there is an answer, each block once, and acknowledges it. It is

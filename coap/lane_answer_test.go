@@ -98,3 +98,30 @@ func TestLaneQuiet(t *testing.T) {
 	s.silence(pullOf(1, 4))
 	s.want(pullOf(100, 4), codes.BadRequest)
 }
+
+// TestLaneSpent: an address that has had its three times is asked for an Echo, not left in the
+// dark; with it, it gets the rest.
+func TestLaneSpent(t *testing.T) {
+	s := newStranger(t, LaneConfig{})
+	body, m2 := testBody(700, 1), testBody(1300, 2)
+	s.answer(s.completes(hs(body), body), m2)
+	pull := pullOf(1, 4)
+	for range 2 {
+		s.now = s.now.Add(quietPull)
+		s.want(pull, codes.Changed)
+	}
+	spent := Message{}
+	for range 10 {
+		s.now = s.now.Add(quietPull)
+		if got, _ := s.send(pull); len(got) == 1 && got[0].Code == codes.Unauthorized {
+			spent = got[0]
+			break
+		}
+	}
+	if !hasEcho(spent) {
+		t.Fatal("no Echo was demanded where the bound was reached")
+	}
+	s.want(pullOf(1, 4, s.echo()), codes.Changed)
+	s.now = s.now.Add(quietPull)
+	s.want(pull, codes.Changed)
+}

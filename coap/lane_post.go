@@ -178,7 +178,9 @@ func (l *Lane) noRoom(v *visit, proven bool) {
 func (l *Lane) progress(v *visit, e *laneEntry, p *posted) *Transfer {
 	switch {
 	case e.answered:
-		l.answerFirst(v.now, e, l.ticket(v, e, p), v.out)
+		if !l.answerFirst(v.now, e, l.ticket(v, e, p), v.out) {
+			l.demandEcho(v, e)
+		}
 	case e.transfer != nil: // the answer is being made, and its sender asks again
 		l.stats.Ignored++
 	case !e.body.complete():

@@ -58,6 +58,11 @@ func random(n int, format string, args ...any) Hex {
 	return sha3.SumSHAKE256(fmt.Appendf([]byte("pqcoap test vector: "), format, args...), n)
 }
 
+// longTerm is the seed of a key that all scenarios of the suite share.
+func longTerm(name string, suite reference.Suite) Hex {
+	return random(suite.KEM.SeedSize(), "%s, suite %d", name, suite.Number)
+}
+
 // A pair is a device and a server that fit together.
 type pair struct {
 	device *reference.Device
@@ -66,18 +71,17 @@ type pair struct {
 
 // newPair returns a pair whose inputs depend on nothing but suite and mode.
 func newPair(suite reference.Suite, mode reference.Mode) pair {
-	seed := func(whose string) Hex { return random(suite.KEM.SeedSize(), "%s, suite %d", whose, suite.Number) }
 	once := func(n int, what string) Hex { return random(n, "%s, suite %d, mode %d", what, suite.Number, mode) }
 	d := &reference.Device{
 		Suite: suite, Mode: mode,
-		PkS:        must1(suite.KEM.PublicKey(seed("sk_S"))),
+		PkS:        must1(suite.KEM.PublicKey(longTerm("sk_S", suite))),
 		Parameters: reference.Parameters{MaxUDPPayload: 1232, IdleTime: 86400},
 		SeedE:      once(suite.KEM.SeedSize(), "sk_e"),
 		RandomS:    once(suite.KEM.RandomSize(), "encapsulation to pk_S"),
 	}
 	d.CredS = suite.PublicObject(d.PkS)
 	s := &reference.Server{
-		Suite: suite, Seed: seed("sk_S"),
+		Suite: suite, Seed: longTerm("sk_S", suite),
 		ConnectionID: Hex{0x40 | 0x2a, suite.Number<<4 | byte(mode)},
 		ResetToken:   once(16, "reset token"),
 		Parameters:   reference.Parameters{MaxUDPPayload: 1232, IdleTime: 3600, Echo: once(8, "Echo")},
@@ -85,7 +89,7 @@ func newPair(suite reference.Suite, mode reference.Mode) pair {
 	}
 	switch mode {
 	case reference.ModeKEM:
-		d.Seed = seed("sk_C")
+		d.Seed = longTerm("sk_C", suite)
 		s.PkC = must1(suite.KEM.PublicKey(d.Seed))
 		s.RandomC = once(suite.KEM.RandomSize(), "encapsulation to pk_C")
 	case reference.ModePSK:

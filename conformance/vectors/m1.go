@@ -16,7 +16,7 @@ func m1s() []Scenario {
 func m1Of(name, about string, expect Outcome, m1 []byte) *M1 {
 	return &M1{
 		Header: Header{"m1-" + name, about, KindM1, expect},
-		Suite:  plain.Number, Seed: newPair(plain, reference.ModeNone).server.Seed, M1: m1,
+		Suite:  plain.Number, Seed: longTerm("sk_S", plain), M1: m1,
 	}
 }
 

@@ -46,13 +46,13 @@ func kemKeys() (all []Scenario) {
 		return reference.Array(reference.Uint(version), reference.Text(kind), reference.Uint(uint64(suite)), reference.Bytes(seed))
 	}
 	for _, suite := range suites {
-		seed := newPair(suite, reference.ModeNone).server.Seed
+		seed := longTerm("sk_S", suite)
 		pk := must1(suite.KEM.PublicKey(seed))
 		v := objectOf("kem-key", fmt.Sprintf("kem-key-%d", suite.Number), "a key of the suite.", OK, object(1, "kem", suite.Number, seed))
 		v.Suite, v.CredS, v.Reference = suite.Number, suite.PublicObject(pk), suite.Reference(pk)
 		all = append(all, v)
 	}
-	seed := newPair(plain, reference.ModeNone).server.Seed
+	seed := longTerm("sk_S", plain)
 	of := func(name, about string, expect Outcome, b []byte) {
 		all = append(all, objectOf("kem-key", "kem-key-"+name, about, expect, b))
 	}

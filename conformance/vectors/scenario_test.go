@@ -12,60 +12,70 @@ const testdata = "../testdata"
 
 // TestFiles: the files are those that the generator makes, byte for byte, and no others.
 func TestFiles(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(testdata, "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := All()
-	if len(files) != len(all) {
-		t.Errorf("%d files, %d scenarios", len(files), len(all))
-	}
-	names := make(map[string]bool)
-	for _, s := range all {
-		if names[Name(s)] {
-			t.Errorf("%s: a name twice", Name(s))
-		}
-		names[Name(s)] = true
-		want, err := Encode(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := os.ReadFile(filepath.Join(testdata, Name(s)+".json"))
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("%s: the file is not what the generator makes", Name(s))
-		}
-	}
-}
-
-// TestWriteLoad: what is written is read again, the same each time.
-func TestWriteLoad(t *testing.T) {
 	dir := t.TempDir()
 	n, err := Write(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := Load(dir)
-	if err != nil || len(all) != n || n == 0 {
-		t.Fatalf("wrote %d scenarios, read %d: %v", n, len(all), err)
+	for _, name := range names(t, dir) {
+		if got, want := read(t, testdata, name), read(t, dir, name); !bytes.Equal(got, want) {
+			t.Errorf("%s: the file is not what the generator makes", name)
+		}
+	}
+	if written, here := len(names(t, dir)), len(names(t, testdata)); written != n || here != n || n == 0 {
+		t.Errorf("%d scenarios, %d names, %d files", n, written, here)
+	}
+}
+
+// names are those of the scenarios in a folder.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range files {
+		files[i] = filepath.Base(files[i])
+	}
+	return files
+}
+
+// read returns a file, or nothing where there is none.
+func read(t *testing.T, dir, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Error(err)
+	}
+	return b
+}
+
+// TestLoad: what is read and encoded again is the same.
+func TestLoad(t *testing.T) {
+	all, err := Load(testdata)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d scenarios, error = %v", len(all), err)
 	}
 	for _, s := range all {
 		again, err := Encode(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b, err := os.ReadFile(filepath.Join(dir, Name(s)+".json")); err != nil || !bytes.Equal(b, again) {
-			t.Errorf("%s: encoded again it differs: %v", Name(s), err)
+		if !bytes.Equal(read(t, testdata, Name(s)+".json"), again) {
+			t.Errorf("%s: encoded again it differs", Name(s))
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "stranger.json"), []byte("{}"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Load(dir); !errors.Is(err, ErrFormat) {
-		t.Errorf("with a stranger: error = %v", err)
+}
+
+func TestLoadRejects(t *testing.T) {
+	for name, text := range map[string]string{"no kind": "{}", "another name": `{"name": "b", "kind": "object"}`} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "a.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(dir); !errors.Is(err, ErrFormat) {
+			t.Errorf("%s: error = %v", name, err)
+		}
 	}
 }
 

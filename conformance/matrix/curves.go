@@ -17,6 +17,9 @@ const (
 	drawingHeight = 4.5 * vg.Inch
 )
 
+// margin keeps a curve, and the label of a tick, off the ends of the logarithmic axis.
+const margin = 1.1
+
 // curvePoints bounds the points of one curve.
 const curvePoints = 250
 
@@ -39,7 +42,6 @@ func Draw(file, title string, results []Result) error {
 	p.Y.Label.Text = "handshakes done, %"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(timeTicks)
 	p.Add(plotter.NewGrid())
-	p.Legend.Left, p.Legend.Top = false, false
 	colors := make(map[float64]color.Color)
 	for i := range results {
 		r := &results[i]
@@ -62,9 +64,10 @@ func Draw(file, title string, results []Result) error {
 		p.Legend.Add(label(r.Cell), line)
 	}
 	p.Y.Min, p.Y.Max = 0, 100
-	if p.X.Min == p.X.Max || math.IsInf(p.X.Min, 0) {
-		p.X.Min, p.X.Max = 1, 1000 // plot draws no axis of no length
+	if math.IsInf(p.X.Min, 0) { // no curve
+		p.X.Min, p.X.Max = 1, 1000
 	}
+	p.X.Min, p.X.Max = p.X.Min/margin, p.X.Max*margin
 	return p.Save(drawingWidth, drawingHeight, file)
 }
 

@@ -26,7 +26,7 @@ func (t *lossTable) row(r *matrix.Result) {
 		fmt.Fprintf(t.out, "%s\n%6s %5s %6s %6s %6s %6s %9s %7s  %s\n", group,
 			"loss", "n", "failed", "p50", "p95", "p99", "datagrams", "bytes", "budget")
 	}
-	fmt.Fprintf(t.out, "%4.4g %% %5d %6d %6s %6s %6s %9.1f %7.0f  %s\n", 100*r.Cell.Loss, r.N(), r.Failed,
+	fmt.Fprintf(t.out, "%4.4g %% %5d %6d %6s %6s %6s %9.1f %7.0f%s\n", 100*r.Cell.Loss, r.N(), r.Failed,
 		quantile(r, 0.50), quantile(r, 0.95), quantile(r, 0.99), r.Datagrams, r.Bytes, judged(r))
 	if r.Err != nil {
 		fmt.Fprintf(t.out, "       failed first: %v\n", r.Err)
@@ -51,7 +51,7 @@ func judged(r *matrix.Result) string {
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf("%9s %s", wholeMilliseconds(b.P50)+"/"+wholeMilliseconds(b.P95), r.Verdict())
+	return fmt.Sprintf("  %9s %s", wholeMilliseconds(b.P50)+"/"+wholeMilliseconds(b.P95), r.Verdict())
 }
 
 // A lossReport is what -json prints.

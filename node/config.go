@@ -44,8 +44,8 @@ type file struct {
 	Fingerprint   string `toml:"fingerprint,omitempty"`
 	Suite         uint8  `toml:"suite"`
 	Key           string `toml:"key,omitempty"`
-	MaxUDPPayload int    `toml:"max_udp_payload,omitempty"`
-	IdleTimeout   int64  `toml:"idle_timeout,omitempty"`
+	MaxUDPPayload int    `toml:"max_udp_payload,omitzero"`
+	IdleTimeout   int64  `toml:"idle_timeout,omitzero"`
 }
 
 // maxConfigFile bounds what is read; the largest key object is far smaller.
@@ -124,7 +124,7 @@ func (f *file) config() (Config, error) {
 const (
 	minUDPPayload = 80 // an IPv6 packet of 128 bytes
 	maxUDPPayload = 65527
-	maxIdle       = 1 << 31
+	maxIdle       = 1<<31 - 1
 )
 
 // trust reads how the server is pinned.

@@ -47,7 +47,7 @@ anonymous = false
 const (
 	minUDPPayload = 80 // an IPv6 packet of 128 bytes
 	maxUDPPayload = 65527
-	maxIdle       = 1 << 31
+	maxIdle       = 1<<31 - 1
 )
 
 // loadSettings reads server.toml.

@@ -40,6 +40,9 @@ type Server struct {
 // workQueue is how many m1 may wait for a worker: some 50 ms of work for one core.
 const workQueue = 128
 
+// errorPause keeps a socket that reports an error at each read from taking all of a core.
+const errorPause = 10 * time.Millisecond
+
 // receiveBuffer holds the largest UDP payload.
 const receiveBuffer = 1 << 16
 
@@ -136,6 +139,7 @@ func (s *Server) read(socket PacketConn) error {
 			return ErrClosed
 		case err != nil:
 			s.log.Warn("socket", "error", err)
+			time.Sleep(errorPause)
 			continue
 		}
 		s.mu.Lock()

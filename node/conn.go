@@ -23,6 +23,9 @@ var ErrClosed = errors.New("node: connection closed")
 // Stats is what the current session has cost: see [session.DeviceStats].
 type Stats = session.DeviceStats
 
+// errorPause keeps a socket that reports an error at each read from taking all of a core.
+const errorPause = 10 * time.Millisecond
+
 // receiveBuffer holds the largest UDP payload.
 const receiveBuffer = 1 << 16
 
@@ -165,7 +168,11 @@ func (c *Conn) read() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil || netip.AddrPortFrom(from.Addr().Unmap(), from.Port()) != c.server {
+		if err != nil {
+			time.Sleep(errorPause)
+			continue
+		}
+		if netip.AddrPortFrom(from.Addr().Unmap(), from.Port()) != c.server {
 			continue
 		}
 		c.mu.Lock()

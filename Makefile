@@ -1,7 +1,7 @@
 # RACE=1 runs the tests under the race detector. FUZZ is the time of all fuzzing in seconds.
 FUZZ ?= 60
 
-.PHONY: build test fuzz demo ci
+.PHONY: build test fuzz demo performance ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./...
@@ -15,6 +15,10 @@ fuzz:
 
 demo:
 	go run ./server/cmd/pqcoap-server demo
+
+# Measures, and rewrites the tables and curves of docs/performance.md.
+performance:
+	docs/performance/update
 
 ci:
 	.ci/run

@@ -56,17 +56,17 @@ func setupLoss(fs *flag.FlagSet) cli.Action {
 	fs.StringVar(&l.loss, "loss", "", "`LIST` of losses of each direction, in %")
 	fs.StringVar(&l.rtt, "rtt", "", "`LIST` of round trips, in ms")
 	fs.StringVar(&l.mtu, "mtu", "", "`LIST` of MTUs: bytes of an IPv6 packet")
-	fs.StringVar(&l.echo, "echo", "", "`LIST` of no and yes: whether the server demands Echo; without the\n"+
+	fs.StringVar(&l.echo, "echo", "", "`LIST` of no and yes: whether the server demands Echo; without the "+
 		"flag, yes only where there is a budget for it")
 	fs.BoolVar(&l.configured, "configured", false, "the device is told the MTU; else it is configured for 1280")
-	fs.IntVar(&l.n, "n", 0, "`N` handshakes a cell (default: at RTT 100 and MTU 1280 2000, else 200;\n"+
+	fs.IntVar(&l.n, "n", 0, "`N` handshakes a cell (default: at RTT 100 and MTU 1280 2000, else 200; "+
 		"with -real 500)")
 	fs.Uint64Var(&l.seed, "seed", 1, "`SEED` of what is lost")
-	fs.BoolVar(&l.asJSON, "json", false, "print one JSON object at the end: sockets, seed, budgets, fall_short,\n"+
-		"cells (suite, rtt_ms, mtu, loss, echo, configured, n, failed, error,\n"+
-		"p50_ms, p95_ms, p99_ms, datagrams, bytes, budget_ms, verdict); a\n"+
+	fs.BoolVar(&l.asJSON, "json", false, "print one JSON object at the end: sockets, seed, budgets, fall_short, "+
+		"cells (suite, rtt_ms, mtu, loss, echo, configured, n, failed, error, "+
+		"p50_ms, p95_ms, p99_ms, datagrams, bytes, budget_ms, verdict); a "+
 		"quantile that was not reached is null")
-	fs.StringVar(&l.plot, "plot", "", "`FILE`.svg or FILE.png for completion curves of the suite, round trip\n"+
+	fs.StringVar(&l.plot, "plot", "", "`FILE`.svg or FILE.png for completion curves of the suite, round trip "+
 		"and MTU of the budgets, or of the first there are")
 	return func(ctx context.Context, std cli.Streams, args []string) error {
 		if len(args) != 0 {

@@ -12,8 +12,9 @@
 //	dial(r.Addr())
 //
 // Each client gets a socket of its own toward the server, so the server tells clients apart.
-// One goroutine a direction forwards what is due; with hundreds of clients on a machine that
-// is not overloaded a datagram leaves within about a millisecond of its time. The fate of
+// One goroutine a direction forwards what is due. A datagram leaves about a millisecond after
+// its time, as the timers of the system go, never before; a processor that is busy adds to it,
+// so who measures starts clients one after the other. The fate of
 // datagrams is drawn for each client and direction by itself: the seed and the order in which
 // clients appear decide it, not how their datagrams interleave.
 package relay

@@ -21,9 +21,9 @@ func aboutQUIC(use string) func() string {
 	}
 }
 
-// quicConfig keeps quic-go's timers, but for the limit on a handshake, which is this command's.
+// quicConfig keeps quic-go's timers, but for the limits on silence: giving up is this command's.
 // Probes for a larger MTU are off: they would count as bytes.
-var quicConfig = &quic.Config{HandshakeIdleTimeout: patience, DisablePathMTUDiscovery: true}
+var quicConfig = &quic.Config{HandshakeIdleTimeout: patience, MaxIdleTimeout: patience, DisablePathMTUDiscovery: true}
 
 // A quicPeer is a QUIC server.
 type quicPeer struct {

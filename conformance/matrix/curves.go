@@ -42,6 +42,9 @@ func Draw(file, title string, results []Result) error {
 	p.Y.Label.Text = "handshakes done, %"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(timeTicks)
 	p.Add(plotter.NewGrid())
+	// The names stand behind their lines, so that a font that is wider than ours runs into the
+	// margin and not over the line.
+	p.Legend.Left, p.Legend.XOffs, p.Legend.YOffs = true, 0.66*drawingWidth, vg.Points(6)
 	colors := make(map[float64]color.Color)
 	for i := range results {
 		r := &results[i]

@@ -8,7 +8,10 @@ build:
 
 test:
 	go vet ./...
-	go test $(if $(RACE),-race) ./...
+	go test -timeout 15m $(if $(RACE),-race) ./...
+	@test "$$(id -u)" = 0 && { modinfo sch_netem || command -v linux.uml; } >/dev/null 2>&1 || \
+	  printf '\n%s\n%s\n\n' 'SKIPPED: conformance/netem, which needs root, and sch_netem in the kernel or' \
+	  'the package user-mode-linux. Where CI=true it is a failure.'
 
 fuzz:
 	.ci/fuzz $(FUZZ)

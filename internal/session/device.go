@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"time"
@@ -12,8 +13,11 @@ import (
 
 // Errors that end a device's session or one of its requests.
 var (
-	// ErrClosed: the session has ended, here or at the server.
-	ErrClosed = errors.New("session closed")
+	// ErrClosed: the session has ended, by what end is in the text of those that wrap it.
+	ErrClosed     = errors.New("session closed")
+	errPeerClosed = fmt.Errorf("%w by the peer", ErrClosed)
+	errReplaced   = fmt.Errorf("%w: the device has opened another", ErrClosed)
+	errIdle       = fmt.Errorf("%w: idle", ErrClosed)
 	// ErrExhausted: a key of the session has reached its limit (RFC 9147 section 4.5.3).
 	ErrExhausted = errors.New("session has reached the limit of its keys")
 	// ErrHandshakeTimeout: no m2 that opens has come in time.
@@ -125,7 +129,7 @@ func (d *Device) receiveRecords(now time.Time, datagram []byte, out *Outbox) {
 	d.stats.Rejected += uint64(got.rejected + got.replayed)
 	d.settle(now, out)
 	if d.ch.closed && d.state == open {
-		d.end(ErrClosed)
+		d.end(errPeerClosed)
 	}
 }
 

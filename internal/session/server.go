@@ -142,7 +142,7 @@ func (s *Server) settle(now time.Time, session *Session, out *Outbox) {
 	}
 	switch {
 	case session.ch.closed:
-		s.remove(session, ErrClosed)
+		s.remove(session, errPeerClosed)
 	case err != nil || session.ch.rec.NeedsRekey():
 		session.ch.close(session.peer, out, &s.stats.Records)
 		s.remove(session, ErrExhausted)
@@ -204,7 +204,7 @@ func (s *Server) advance(now time.Time, session *Session, out *Outbox) {
 		s.stats.Expired++
 		s.remove(session, ErrHandshakeTimeout)
 	case session.state == confirmed && !now.Before(session.idleAt(s.cfg.IdleTimeout)):
-		s.remove(session, ErrClosed)
+		s.remove(session, errIdle)
 	default:
 		session.ch.coap.Advance(now, &s.scrap)
 		s.settle(now, session, out)

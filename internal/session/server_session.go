@@ -85,7 +85,7 @@ func (s *Server) confirm(now time.Time, session *Session, out *Outbox) {
 	s.sessions.confirmed++
 	if old := s.sessions.replace(session); old != nil {
 		old.ch.close(old.peer, out, &s.stats.Records)
-		s.remove(old, ErrClosed)
+		s.remove(old, errReplaced)
 	}
 	s.events = append(s.events, Event{Kind: EventOpen, Session: session})
 }

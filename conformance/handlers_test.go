@@ -29,6 +29,8 @@ func (g *gauge) ServeCoAP(ctx context.Context, r *coap.Request) *coap.Message {
 		panic("as the test wants it")
 	case "/nothing":
 		return nil
+	case "/block": // which is the engine's business
+		return &coap.Message{Code: coap.ContentCode, Options: message.Options{{ID: message.Block2, Value: []byte{6}}}}
 	}
 	g.mu.Lock()
 	g.now++
@@ -100,7 +102,7 @@ func TestHandlerPanics(t *testing.T) {
 	scenario(t, quiet, func(t *testing.T, w *world) {
 		c := w.mustDial(config(handshake.XWing, handshake.ModeKEM))
 		defer c.Close()
-		for path, want := range map[string]coap.Code{"/panic": coap.InternalServerError, "/nothing": coap.NotFound, "/x": coap.ContentCode} {
+		for path, want := range map[string]coap.Code{"/panic": coap.InternalServerError, "/block": coap.InternalServerError, "/nothing": coap.NotFound, "/x": coap.ContentCode} {
 			if answer, err := c.Get(t.Context(), path); err != nil || answer.Code != want {
 				t.Errorf("%s: %v, %v, want %v", path, answer.Code, err, want)
 			}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/hex"
+	"errors"
 	"runtime/debug"
 	"time"
 
@@ -72,8 +73,11 @@ func (s *Server) handle(ev session.Event, b *backlog, request *coap.Request) {
 		return
 	}
 	now := time.Now()
-	// A session that has ended meanwhile gets no response.
-	s.engine.Respond(now, ev.Session, ev.ID, *response, &s.out)
+	err := s.engine.Respond(now, ev.Session, ev.ID, *response, &s.out)
+	if errors.Is(err, coap.ErrFormat) { // any other error: the session has ended meanwhile
+		s.log.Error("handler's response has options or a code that it must not", "device", request.Device)
+		s.engine.Respond(now, ev.Session, ev.ID, coap.Message{Code: codes.InternalServerError}, &s.out)
+	}
 	for len(b.waiting) > 0 && b.running < sessionHandlers {
 		next := b.waiting[0]
 		b.waiting = b.waiting[1:]

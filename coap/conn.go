@@ -89,6 +89,7 @@ func NewConn(config Config) *Conn {
 	}
 	c := &Conn{config: config, byToken: make(map[uint64]*exchange), byID: make(map[uint64]*exchange)}
 	c.recovery = newRecovery(config.RTT, config.Rand, uint16(c.random(2)))
+	c.recovery.met = config.Secure && config.RTT.Known() // its handshake has just told
 	return c
 }
 
@@ -208,7 +209,7 @@ func (c *Conn) Receive(now time.Time, datagram []byte, out *Batch) {
 	case err != nil && !errors.Is(err, ErrOption):
 		return
 	case c.config.Secure:
-		c.recovery.heard = true // records are authentic: this is no stranger
+		c.recovery.met, c.recovery.heard = true, true // records are authentic: this is no stranger
 	}
 	switch {
 	case m.Code == codes.Empty:

@@ -23,7 +23,9 @@ func (x *exchange) acknowledged(now time.Time, it *item) {
 		x.pong()
 	case it.kind == itemPull:
 		if x.conn.config.Secure {
-			x.park(it) // on the plain lane it is repeated with the block that is missing
+			x.park(it)
+		} else { // it stays needed, since anybody can say so
+			it.parked = true
 		}
 	case x.conn.config.Secure:
 		x.separate, x.cursor, x.again = true, x.count, nil

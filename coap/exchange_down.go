@@ -165,6 +165,12 @@ func (x *exchange) extend(m *Message, b Block) {
 
 // unpark makes the parked pulls needed which are not answered at once with block 0.
 func (x *exchange) unpark(now time.Time) {
+	for _, it := range x.items {
+		if it.parked && it.listed {
+			it.parked = false
+			x.conn.recovery.overdue(now, it)
+		}
+	}
 	for _, it := range x.parked {
 		if !x.got.has(it.number) && it.number < x.pullEnd && x.find(itemPull, it.number) == nil {
 			x.items = append(x.items, it)

@@ -7,7 +7,8 @@ import (
 
 const (
 	initialWindow   = 10 // datagrams in flight; the floor where losses are not congestion
-	congestedWindow = 2
+	narrowWindow    = 4  // what it begins with on a path that was congested a moment ago
+	congestedWindow = 2  // the floor where they are
 	largestWindow   = 64
 	repeatGap       = 8 * time.Millisecond // between the two copies of a repeat
 	silentRounds    = 5                    // time-outs in a row until they double
@@ -47,6 +48,7 @@ type item struct {
 	listed     bool // in the recovery's list: sent, and an answer is needed
 	due        bool // to be sent by the caller of due
 	doubled    bool // a second copy is scheduled
+	parked     bool // the peer has a pull, and answers it with block 0
 	number     uint32
 	copies     int    // in flight
 	sequence   uint64 // of the newest copy
@@ -80,7 +82,9 @@ type recovery struct {
 
 	second []secondCopy
 	list   []*item // result of due
+	ping   item    // asks for the round-trip time while nothing has been heard
 
+	met         bool // something has been heard on this path just now
 	heard       bool // the peer has ever answered
 	round       int  // datagrams to a stranger
 	total       int
@@ -93,33 +97,14 @@ type secondCopy struct {
 }
 
 func newRecovery(rtt RTT, rand io.Reader, first uint16) recovery {
-	return recovery{
+	r := recovery{
 		rtt: rtt, rand: rand, window: initialWindow, threshold: largestWindow,
 		packets: packets{first: first}, heard: rtt.Known(),
 	}
-}
-
-// room tells whether one datagram more may be in flight.
-func (r *recovery) room(now time.Time) bool { return r.flight < r.window && r.mayDisturb(now) }
-
-// mayDisturb bounds what a peer gets that has never answered.
-func (r *recovery) mayDisturb(now time.Time) bool {
-	if r.heard {
-		return true
+	if rtt.congested() {
+		r.window = narrowWindow
 	}
-	if now.Sub(r.periodStart) >= strangerPeriod {
-		r.periodStart, r.total = now, 0
-	}
-	return (r.head == nil || r.round < strangerRound) && r.total < strangerTotal
-}
-
-// relief returns when a stranger may be disturbed again, zero if that is now or depends on
-// a time-out.
-func (r *recovery) relief() time.Time {
-	if r.heard || r.total < strangerTotal {
-		return time.Time{}
-	}
-	return r.periodStart.Add(strangerPeriod)
+	return r
 }
 
 // record notes a copy of it, which is sent now, and returns its message ID.
@@ -174,11 +159,21 @@ func (r *recovery) resume(now time.Time, it *item) {
 	r.suspect(now, r.packets.next)
 }
 
+// overdue has it looked at when the lag has passed, whatever copies of it are out.
+func (r *recovery) overdue(now time.Time, it *item) {
+	r.finish(it)
+	it.at = now.Add(-r.rtt.smoothed)
+	r.resume(now, it)
+}
+
 // finish takes it out: it is not needed any more, or for the time being.
 func (r *recovery) finish(it *item) {
 	r.flight -= it.copies
 	it.copies = 0
 	r.unlink(it)
+	if r.tail == &r.ping && r.head == r.tail { // nobody waits for what it would tell
+		r.finish(&r.ping)
+	}
 }
 
 func (r *recovery) link(it *item) {
@@ -228,33 +223,12 @@ func (r *recovery) answered(now time.Time, id uint16) (*item, uint64) {
 
 // listen notes that the peer was heard, which restarts the time-out.
 func (r *recovery) listen(now time.Time) {
-	r.heard, r.silent, r.base = true, 0, now
+	r.met, r.heard, r.silent, r.base = true, true, 0, now
+	r.finish(&r.ping)
+	if r.tail != nil && !r.rtt.congested() { // what is heard was sent a round trip ago
+		r.base = now.Add(-min(now.Sub(r.tail.at), r.rtt.smoothed))
+	}
 	r.timeout = r.rtt.timeout()
-}
-
-// grow opens the window, if it was what held us back when that copy was sent.
-func (r *recovery) grow(answered uint64) {
-	if answered > r.fullAt || r.window >= largestWindow {
-		return
-	}
-	r.credit++
-	if r.window < r.threshold || r.credit >= r.window {
-		r.window++
-		r.credit = 0
-	}
-}
-
-// cut halves the window, once for all that was in flight.
-func (r *recovery) cut(lost uint64) {
-	if lost < r.cutAt {
-		return
-	}
-	floor := initialWindow
-	if r.rtt.congested() {
-		floor = congestedWindow
-	}
-	r.window = max(r.window/2, floor)
-	r.threshold, r.cutAt = r.window, r.packets.next
 }
 
 // suspect has copies older than sequence looked at when the lag has passed.

@@ -109,7 +109,7 @@ func (r *recovery) repeat(now time.Time, it *item) {
 	}
 	it.due = true
 	r.list = append(r.list, it)
-	if !it.doubled && !r.rtt.congested() {
+	if !it.doubled && r.doubles(it) {
 		it.doubled = true
 		r.second = append(r.second, secondCopy{it, now.Add(repeatGap)})
 	}
@@ -135,14 +135,22 @@ func (r *recovery) timedOut(now time.Time) {
 	}
 	r.round = 0
 	r.cut(r.packets.next)
-	for it := r.head; it != nil; it = it.next {
-		if !it.doubled && !now.Before(r.overdueAt(it)) {
-			r.repeat(now, it)
-		}
+	if r.guesses() && r.silent%2 == 1 {
+		r.ask(now)
+	} else {
+		r.repeatOverdue(now)
 	}
 	r.base = now
 	r.silent++
 	r.timeout = r.nextTimeout()
+}
+
+func (r *recovery) repeatOverdue(now time.Time) {
+	for it := r.head; it != nil; it = it.next {
+		if !it.doubled && !now.Before(r.overdueAt(it)) && it != &r.ping {
+			r.repeat(now, it)
+		}
+	}
 }
 
 // overdueAt returns when a time-out may repeat it: also what a later answer had repeated
@@ -158,7 +166,7 @@ func (r *recovery) overdueAt(it *item) time.Time {
 // factor keeps devices apart that were cut off together (RFC 7252 section 4.2).
 func (r *recovery) nextTimeout() time.Duration {
 	grown := min(r.timeout*3/2, r.rtt.longest())
-	if r.silent >= silentRounds || r.rtt.congested() {
+	if r.silent >= silentRounds || r.rtt.congested() || r.guesses() {
 		grown = min(r.timeout*2, max(longestTimeout, r.rtt.longest()))
 	}
 	return spread(grown, r.rand)

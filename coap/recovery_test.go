@@ -20,6 +20,7 @@ func knownRecovery(rtt time.Duration) *recovery {
 		estimate.Update(rtt)
 	}
 	r := newRecovery(estimate, testRand(1), 65530)
+	r.met = true
 	return &r
 }
 
@@ -86,28 +87,50 @@ func TestRecoveryCongestion(t *testing.T) {
 	}
 }
 
-func TestRecoveryTimeouts(t *testing.T) {
-	var rows [2][]time.Duration
-	for i := range rows {
-		r := newRecovery(RTT{}, testRand(uint64(i)), 0)
-		it := newItem()
-		r.record(at(0), it)
-		last := at(0)
-		for len(rows[i]) < 15 {
-			now := r.deadline()
-			for _, it := range r.due(now) {
-				r.record(now, it)
-			}
-			if r.base.Equal(now) { // a time-out, not a second copy
-				rows[i] = append(rows[i], now.Sub(last))
-				last = now
-			}
+// timeouts returns the time-outs in a row of a recovery that hears nothing more.
+func timeouts(r *recovery, n int) (row []time.Duration) {
+	r.record(at(0), newItem())
+	last := at(0)
+	for len(row) < n {
+		now := r.deadline()
+		for _, it := range r.due(now) {
+			r.record(now, it)
+		}
+		if r.base.Equal(now) { // a time-out, not a second copy
+			row = append(row, now.Sub(last))
+			last = now
 		}
 	}
+	return row
+}
+
+func TestRecoveryTimeouts(t *testing.T) {
+	tests := []struct {
+		name string
+		met  bool
+		want []time.Duration
+	}{
+		{"met before", true, []time.Duration{200, 300, 450, 600, 600, 1200, 2400, 4800, 8000, 8000, 8000, 8000}},
+		{"never heard", false, []time.Duration{200, 400, 800, 1600, 3200, 6400, 8000, 8000, 8000, 8000}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var rows [2][]time.Duration
+			for i := range rows {
+				r := newRecovery(RTT{}, testRand(uint64(i)), 0)
+				r.met = test.met
+				rows[i] = timeouts(&r, len(test.want))
+			}
+			checkTimeouts(t, rows, test.want)
+		})
+	}
+}
+
+func checkTimeouts(t *testing.T, rows [2][]time.Duration, want []time.Duration) {
+	t.Helper()
 	if rows[0][0] != firstTimeout || rows[1][0] != firstTimeout {
 		t.Errorf("first time-outs %v and %v", rows[0][0], rows[1][0])
 	}
-	want := []time.Duration{200, 300, 450, 600, 600, 1200, 2400, 4800, 8000, 8000, 8000, 8000}
 	same := 0
 	for n, w := range want {
 		for _, row := range rows {
@@ -121,41 +144,5 @@ func TestRecoveryTimeouts(t *testing.T) {
 	}
 	if same > len(want)/2 {
 		t.Errorf("two devices time out at the same times: %v", rows[0])
-	}
-}
-
-func TestRecoveryWindow(t *testing.T) {
-	r := knownRecovery(100 * ms)
-	var out []*item
-	now := at(0)
-	var ids []uint16
-	for round := range 6 {
-		for r.room(now) {
-			it := newItem()
-			out, ids = append(out, it), append(ids, r.record(now, it))
-		}
-		if want := min(initialWindow<<round, largestWindow); len(out) != want {
-			t.Fatalf("round %d: %d in flight, want %d", round, len(out), want)
-		}
-		now = now.Add(100 * ms)
-		for i, id := range ids {
-			r.answered(now, id)
-			r.finish(out[i])
-		}
-		out, ids = nil, nil
-	}
-	for r.room(now) {
-		it := newItem()
-		out, ids = append(out, it), append(ids, r.record(now, it))
-	}
-	now = now.Add(100 * ms)
-	r.answered(now, ids[len(ids)-1])
-	r.finish(out[len(out)-1])
-	lost := r.due(r.deadline())
-	if r.window != largestWindow/2 {
-		t.Errorf("window %d after a loss", r.window)
-	}
-	if r.flight+len(lost) > largestWindow/2 {
-		t.Errorf("%d repeats beside %d in flight", len(lost), r.flight)
 	}
 }

@@ -57,4 +57,4 @@ func (r RTT) lag() time.Duration { return max(shortestLag, r.smoothed/8) }
 
 // congested tells whether delay has grown so far that losses are to be blamed on what is
 // sent. The margin covers a peer that holds its answer back for its handler.
-func (r RTT) congested() bool { return r.smoothed > 2*r.lowest+timeoutMargin }
+func (r RTT) congested() bool { return r.smoothed+2*r.variation > 2*r.lowest+timeoutMargin }

@@ -231,6 +231,9 @@ func (c *Conn) receiveEmpty(now time.Time, m *Message, out *Batch) {
 		c.empty(message.Reset, m.MessageID, out)
 		return
 	}
+	if !c.believable(m) {
+		return
+	}
 	it, _ := c.recovery.answered(now, uint16(m.MessageID))
 	switch {
 	case it == nil || it.owner == nil:
@@ -241,31 +244,54 @@ func (c *Conn) receiveEmpty(now time.Time, m *Message, out *Batch) {
 	}
 }
 
+// believable tells whether an ACK or RST may count. On the plain lane who guesses a message ID
+// can send one, and there it has no business but with a pull or a ping.
+func (c *Conn) believable(m *Message) bool {
+	if c.config.Secure {
+		return true
+	}
+	k := c.recovery.packets.find(uint16(m.MessageID))
+	return k != nil && (m.Type == message.Reset && k.item.kind == itemPing ||
+		m.Type == message.Acknowledgement && k.item.kind == itemPull)
+}
+
 // receiveResponse finds the exchange of a response. One that belongs to none is rejected
 // or ignored (RFC 7252 section 5.3.2).
 func (c *Conn) receiveResponse(now time.Time, m *Message, out *Batch) {
 	x := c.exchange(m.Token)
 	if x == nil {
-		if m.Type == message.Confirmable {
-			c.empty(message.Reset, m.MessageID, out)
+		if c.config.Secure { // on the plain lane it is a stranger's
+			c.reject(m, out)
 		}
 		return
 	}
-	var it *item
-	var sequence uint64
-	switch m.Type {
-	case message.Acknowledgement:
-		it, sequence = c.recovery.answered(now, uint16(m.MessageID))
-		if it == nil || it.owner != owner(x) {
-			return // what it answers cannot be told, and there are other copies
+	if m.Type == message.Acknowledgement {
+		it, sequence := c.recovery.answered(now, uint16(m.MessageID))
+		if it != nil && it.owner == owner(x) {
+			x.answer(now, m, it, sequence)
+			return
 		}
-	case message.Confirmable:
+	}
+	if !c.standsAlone(m) {
+		return // what it answers cannot be told, and there are other copies
+	}
+	if m.Type == message.Confirmable {
 		c.empty(message.Acknowledgement, m.MessageID, out)
-		c.recovery.listen(now)
-	default:
+	}
+	if m.Type != message.Acknowledgement {
 		c.recovery.listen(now)
 	}
-	x.answer(now, m, it, sequence)
+	x.answer(now, m, nil, 0)
+}
+
+// standsAlone tells whether a response counts that cannot be told to answer a copy of ours. On
+// the plain lane that is a block of the response only: an error would have us start over.
+func (c *Conn) standsAlone(m *Message) bool {
+	if c.config.Secure {
+		return m.Type != message.Acknowledgement
+	}
+	_, found := option(m.Options, message.Block2)
+	return found && m.Code>>5 == 2
 }
 
 // empty sends an Empty ACK or RST.

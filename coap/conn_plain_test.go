@@ -170,7 +170,8 @@ func TestHandshakeTransfer(t *testing.T) {
 				if e.Kind != EventResponse || e.Message.Code != codes.Changed || !bytes.Equal(e.Message.Payload, down) {
 					t.Fatalf("loss %v seed %d: event %d %v, error %v", loss, seed, e.Kind, e.Message.Code, e.Err)
 				}
-				if len(lane.bodies) != 1 || !bytes.Equal(lane.bodies[0], up) {
+				// Whoever has bad luck for long begins again, with the same body.
+				if n := len(lane.bodies); n > 2 || !bytes.Equal(lane.bodies[0], up) || !bytes.Equal(lane.bodies[n-1], up) {
 					t.Fatalf("loss %v seed %d: %d bodies arrived", loss, seed, len(lane.bodies))
 				}
 				times = append(times, p.now.Sub(testStart))

@@ -38,12 +38,20 @@ func (c *Conn) Advance(now time.Time, out *Batch) {
 	for _, it := range c.recovery.due(now) {
 		c.send(now, it, out)
 	}
-	if !c.config.Secure && c.recovery.silent >= feedAfter {
-		for _, x := range c.open {
-			x.feed()
-		}
+	if !c.config.Secure {
+		c.prod(now)
 	}
 	c.pump(now, out)
+}
+
+// prod does on the plain lane what helps where repeats do not.
+func (c *Conn) prod(now time.Time) {
+	for _, x := range c.open {
+		if c.recovery.silent >= feedAfter {
+			x.feed()
+		}
+		x.unstick(now)
+	}
 }
 
 // expire ends the exchanges whose time has passed.
@@ -137,6 +145,7 @@ func (c *Conn) place() bool {
 
 func (c *Conn) start(x *exchange) {
 	c.open = append(c.open, x)
+	x.progress = c.latest
 	if !x.ping {
 		c.name(x)
 	}

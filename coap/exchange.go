@@ -45,6 +45,9 @@ type exchange struct {
 	restarts int
 	stepwise bool // the peer takes one block at a time
 	separate bool // the request has arrived and its response will come by itself
+	upsets   int  // times that all or half was begun again
+	left     int  // copies that were out when the response was delivered
+	progress time.Time
 
 	download
 	delivered bool // on the plain lane: until Refetch or the deadline

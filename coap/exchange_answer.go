@@ -65,9 +65,9 @@ func (x *exchange) answer(now time.Time, m *Message, it *item, sequence uint64) 
 	case m.Code == codes.RequestEntityIncomplete:
 		x.incomplete(now, m, it)
 	case m.Code == codes.Unauthorized && x.challenged(m):
-		x.startOver(x.szx)
+		x.startOver(now, x.szx)
 	case m.Code == codes.RequestEntityTooLarge && has1 && !x.whole && block1.SZX < x.szx:
-		x.startOver(block1.SZX)
+		x.startOver(now, block1.SZX)
 	case m.Code>>5 == 2 && has1 && block1.More && block1.Number < x.count-1:
 		x.ack(now, block1.Number)
 	case has2:
@@ -89,7 +89,7 @@ func (x *exchange) proceed(now time.Time, m *Message, it *item, b Block, has boo
 		b = Block{Number: it.number, SZX: x.szx}
 	}
 	if b.SZX < x.szx && !x.whole {
-		x.startOver(b.SZX)
+		x.startOver(now, b.SZX)
 		return
 	}
 	x.fresh = x.remember(m) || x.fresh
@@ -120,7 +120,10 @@ func (x *exchange) ack(now time.Time, n uint32) {
 		}
 		return
 	}
-	x.acked.add(n)
+	if !x.acked.has(n) {
+		x.acked.add(n)
+		x.progress = now
+	}
 	if x.acked.size < x.count || x.separate {
 		if it != nil {
 			x.finish(it)
@@ -153,7 +156,7 @@ func (x *exchange) incomplete(now time.Time, m *Message, it *item) {
 		if !pull && (it == nil || it.number > 0) {
 			x.stepwise = true
 		}
-		x.startOver(x.szx)
+		x.startOver(now, x.szx)
 	}
 }
 
@@ -196,9 +199,11 @@ func parseMissing(b []byte) (n uint64, rest []byte, ok bool) {
 
 // startOver makes all of the request needed again, in blocks of this size. Inside records
 // that is a new exchange to the peer, which has answered the old one.
-func (x *exchange) startOver(szx uint8) {
+func (x *exchange) startOver(now time.Time, szx uint8) {
 	c := x.conn
+	x.upset(now)
 	x.stop()
+	x.progress = now
 	x.restart, x.restarts = c.recovery.packets.next, x.restarts+1
 	x.acked, x.cursor, x.again, x.separate, x.fresh = bits{}, 0, nil, false, false
 	switch changed := szx != x.szx; {
@@ -223,6 +228,7 @@ func (x *exchange) deliver(m Message) {
 		c.remove(x)
 		return
 	}
+	x.left = x.copies()
 	x.stop()
 	x.delivered = true
 }

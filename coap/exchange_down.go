@@ -33,6 +33,7 @@ func (x *exchange) expect(body int) {
 
 // rewind makes all of the response needed.
 func (x *exchange) rewind() {
+	x.download.szx = x.szx
 	x.down, x.head, x.headed, x.etag, x.got = newAssembly(x.conn.config.MaxBody), Message{}, false, nil, bits{}
 	x.pulled, x.pullEnd = 1, x.early()
 	x.twin, x.parked = nil, nil
@@ -107,7 +108,7 @@ func (x *exchange) take(now time.Time, m *Message, b Block) {
 	}
 	if x.got.size == 0 {
 		x.etag = append([]byte(nil), etag...)
-		x.resize(b.SZX)
+		x.resize(now, b.SZX)
 	}
 	switch x.down.accept(b, m.Payload) {
 	case blockTooLarge:
@@ -124,7 +125,10 @@ func (x *exchange) take(now time.Time, m *Message, b Block) {
 
 // hold notes that a block is here, and what that makes unnecessary or possible.
 func (x *exchange) hold(now time.Time, m *Message, b Block) {
-	x.got.add(b.Number)
+	if !x.got.has(b.Number) {
+		x.got.add(b.Number)
+		x.progress = now
+	}
 	x.extend(m, b)
 	if b.Number > 0 {
 		if it := x.find(itemPull, b.Number); it != nil {
@@ -191,21 +195,26 @@ func (x *exchange) feed() {
 }
 
 // resize follows a peer that sends smaller blocks than were asked for.
-func (x *exchange) resize(szx uint8) {
+func (x *exchange) resize(now time.Time, szx uint8) {
 	if szx == x.download.szx {
 		return
 	}
+	x.upset(now)
 	x.finishAll(itemPull)
 	x.download.szx, x.twin, x.parked = szx, nil, nil
 	x.pulled, x.pullEnd = 1, x.early()
 }
 
 // discard drops what is held of the response and makes all of it needed: block 0 is
-// pulled by repeating the last block of the request.
+// pulled by repeating the blocks of the request that have not arrived, or the last.
 func (x *exchange) discard(now time.Time) {
+	x.upset(now)
 	x.finishAll(itemPull)
-	if x.headed {
-		x.again = append(x.again[:0], x.count-1)
+	x.again = x.again[:0]
+	for n := range x.cursor {
+		if x.find(itemBlock, n) == nil && (!x.acked.has(n) || n == x.count-1 && x.acked.size == x.count) {
+			x.again = append(x.again, n)
+		}
 	}
 	x.rewind()
 	x.conn.kick(x)

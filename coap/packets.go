@@ -55,15 +55,23 @@ func (p *packets) double() {
 // take returns the copy with a message ID and forgets it: the second answer to one copy
 // says nothing new.
 func (p *packets) take(id uint16) packet {
-	back := uint64(p.first + uint16(p.next) - id)
-	if back == 0 || back > uint64(len(p.ring)) || back >= p.next {
-		return packet{}
-	}
-	k := p.slot(p.next - back)
-	if k.sequence != p.next-back {
+	k := p.find(id)
+	if k == nil {
 		return packet{}
 	}
 	found := *k
 	k.item = nil
 	return found
+}
+
+// find returns the copy with a message ID, nil if it is not known any more.
+func (p *packets) find(id uint16) *packet {
+	back := uint64(p.first + uint16(p.next) - id)
+	if back == 0 || back > uint64(len(p.ring)) || back >= p.next {
+		return nil
+	}
+	if k := p.slot(p.next - back); k.sequence == p.next-back && k.item != nil {
+		return k
+	}
+	return nil
 }

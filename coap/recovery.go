@@ -84,6 +84,9 @@ type recovery struct {
 	list   []*item // result of due
 	ping   item    // asks for the round-trip time while nothing has been heard
 
+	gone      int // copies given up that are still on the way
+	goneUntil time.Time
+
 	met         bool // something has been heard on this path just now
 	heard       bool // the peer has ever answered
 	round       int  // datagrams to a stranger

@@ -59,3 +59,16 @@ func TestRecoveryNarrowWindow(t *testing.T) {
 		}
 	}
 }
+
+// What is given up counts for a round trip more, and Deadline knows when it does not.
+func TestRecoveryHold(t *testing.T) {
+	r := knownRecovery(100 * ms)
+	r.hold(at(0), 3)
+	r.hold(at(0), initialWindow)
+	if r.room(at(149*ms)) || !r.relief().Equal(at(150*ms)) {
+		t.Errorf("room for more, relief at %v", r.relief().Sub(testStart))
+	}
+	if !r.room(at(150*ms)) || !r.relief().IsZero() {
+		t.Error("no room after a round trip")
+	}
+}

@@ -82,6 +82,17 @@ func (l *Lane) answerFirst(now time.Time, e *laneEntry, t *Transfer, out *Batch)
 	return l.sendBlock(now, e, &t.head, &r, Block{SZX: t.szx}, out)
 }
 
+// Demand asks for an Echo instead of an answer. The body stays complete, and is handed out again
+// with the next block that bears a valid one. The datagram goes to t.From.
+func (l *Lane) Demand(now time.Time, t *Transfer, out *Batch) {
+	e := t.entry
+	if e.transfer != t {
+		return
+	}
+	e.transfer = nil
+	l.demandEcho(&visit{now: now, from: t.From(), head: t.head, out: out}, e)
+}
+
 func (l *Lane) answerPull(now time.Time, e *laneEntry, to *head, b Block, out *Batch) bool {
 	return l.sendBlock(now, e, to, &response{code: codes.Changed}, b, out)
 }

@@ -125,3 +125,27 @@ func TestLaneSpent(t *testing.T) {
 	s.now = s.now.Add(quietPull)
 	s.want(pull, codes.Changed)
 }
+
+// TestLaneDemand: a complete transfer that has to prove its address is handed out again when
+// it has, and its old ticket is worth nothing.
+func TestLaneDemand(t *testing.T) {
+	s := newStranger(t, LaneConfig{})
+	body := testBody(64, 1)
+	old := s.completes(hs(body), body)
+	var out Batch
+	s.lane.Demand(s.now, old, &out)
+	a, err := Parse(out.Datagram(0))
+	if err != nil || out.Len() != 1 || a.Code != codes.Unauthorized || !hasEcho(a) {
+		t.Fatalf("%d datagrams, the first %v, error %v", out.Len(), a.Code, err)
+	}
+	s.lane.Demand(s.now, old, &out)
+	s.lane.Answer(s.now, old, []byte("m2"), &out)
+	if out.Len() != 1 {
+		t.Error("the old ticket is answered")
+	}
+	proof := hs(body)
+	proof.Options = append(proof.Options, s.echo())
+	if !s.completes(proof, body).Proven() {
+		t.Error("not proven by its Echo")
+	}
+}

@@ -115,7 +115,13 @@ func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
 		peer: t.From(), prefix: prefixOf(t.From().Addr()), digest: sum,
 		proven: t.Proven(), timer: -1,
 	}
-	if !s.makeRoom(session) || s.sessions.reserve(s.cfg.Rand, session) != nil {
+	room := s.makeRoom(session)
+	if !room && !session.proven && len(s.sessions.byID) < s.cfg.MaxSessions { // its place may be a forger's
+		s.lane.Demand(now, t, &s.scrap)
+		s.flushPlain(t.From(), out)
+		return
+	}
+	if !room || s.sessions.reserve(s.cfg.Rand, session) != nil {
 		s.fail(now, t, codes.ServiceUnavailable, out)
 		return
 	}
@@ -175,18 +181,24 @@ func (s *Server) repeat(now time.Time, session *Session, t *coap.Transfer, out *
 }
 
 // makeRoom keeps the half-open sessions within their bounds. A full table gives up its oldest
-// session of an unproven address before it turns a proven one away.
+// session of an unproven address before it turns another away, and a network with its full
+// share gives one up for a proven address: its share may be a stranger's who forges addresses.
 func (s *Server) makeRoom(session *Session) bool {
 	if len(s.sessions.byID) >= s.cfg.MaxSessions {
 		return false
 	}
-	if s.sessions.byPrefix[session.prefix] >= max(1, s.cfg.MaxHalfOpen/halfOpenSharePrefixes) {
-		return false
-	}
-	if s.sessions.halfOpen < s.cfg.MaxHalfOpen {
+	var oldest *Session
+	switch {
+	case s.sessions.byPrefix[session.prefix] >= max(1, s.cfg.MaxHalfOpen/halfOpenSharePrefixes):
+		if !session.proven {
+			return false
+		}
+		oldest = s.sessions.oldestUnproven(session.prefix)
+	case s.sessions.halfOpen < s.cfg.MaxHalfOpen:
 		return true
+	default:
+		oldest = s.sessions.oldestUnproven(netip.Prefix{})
 	}
-	oldest := s.sessions.oldestUnproven()
 	if oldest == nil {
 		return false
 	}

@@ -98,11 +98,12 @@ func (t *sessionTable) leaveHalfOpen(s *Session) {
 	}
 }
 
-// oldestUnproven is the half-open session of an unproven address that came first. Those whose
-// m2 is still being made are passed over; they are as few as the workers' queue is long.
-func (t *sessionTable) oldestUnproven() *Session {
+// oldestUnproven is the half-open session of an unproven address that came first, of one network
+// or of all where that is the zero Prefix. Those whose m2 is still being made are passed over;
+// they are as few as the workers' queue is long.
+func (t *sessionTable) oldestUnproven(of netip.Prefix) *Session {
 	for e := t.unproven.Front(); e != nil; e = e.Next() {
-		if s := e.Value.(*Session); s.state == halfOpen {
+		if s := e.Value.(*Session); s.state == halfOpen && (s.prefix == of || !of.IsValid()) {
 			return s
 		}
 	}

@@ -11,6 +11,7 @@ const (
 	congestedWindow = 2  // the floor where they are
 	largestWindow   = 64
 	repeatGap       = 8 * time.Millisecond // between the two copies of a repeat
+	patientRepeats  = 8                    // of one item until the next take longer each
 	silentRounds    = 5                    // time-outs in a row until they double
 	longestTimeout  = 8 * time.Second
 	// Toward a peer that has never answered, whose address may be somebody else's.
@@ -51,6 +52,7 @@ type item struct {
 	parked     bool // the peer has a pull, and answers it with block 0
 	number     uint32
 	copies     int    // in flight
+	repeats    uint8  // of it, doubled or not
 	sequence   uint64 // of the newest copy
 	at         time.Time
 	prev, next *item

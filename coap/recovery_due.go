@@ -89,7 +89,7 @@ func (r *recovery) losses(now time.Time) {
 // patience is how old a copy has to be to count as lost: an answer to a later copy says
 // nothing about one that went out after its fellow.
 func (r *recovery) patience(it *item) time.Duration {
-	age := r.rtt.smoothed * 9 / 10
+	age := (r.rtt.smoothed * 9 / 10) << it.excess()
 	if it.slow {
 		age += ackDelay + r.rtt.lag()
 	}
@@ -108,6 +108,7 @@ func (r *recovery) repeat(now time.Time, it *item) {
 		return // it stays first in the list, for the next answer or time-out
 	}
 	it.due = true
+	it.repeats = min(it.repeats+1, patientRepeats+6)
 	r.list = append(r.list, it)
 	if !it.doubled && r.doubles(it) {
 		it.doubled = true
@@ -156,11 +157,16 @@ func (r *recovery) repeatOverdue(now time.Time) {
 // overdueAt returns when a time-out may repeat it: also what a later answer had repeated
 // since the time-out began to run.
 func (r *recovery) overdueAt(it *item) time.Time {
+	wait := r.rtt.timeout() << it.excess()
 	if it.slow {
-		return it.at.Add(r.rtt.timeout())
+		return it.at.Add(wait)
 	}
-	return it.at.Add(r.rtt.timeout() - r.rtt.lag() - repeatGap)
+	return it.at.Add(wait - r.rtt.lag() - repeatGap)
 }
+
+// excess is how often the wait for an item doubles. Where others are answered and this one never
+// is, chance has nothing to do with it: it may be too large for the path.
+func (it *item) excess() int { return max(0, int(it.repeats)-patientRepeats) }
 
 // nextTimeout is the next of a row of time-outs in which nothing is heard. The random
 // factor keeps devices apart that were cut off together (RFC 7252 section 4.2).

@@ -87,6 +87,31 @@ func TestRecoveryCongestion(t *testing.T) {
 	}
 }
 
+// An item that is never answered, while others are, is repeated ever more rarely.
+func TestRecoveryNeverAnswered(t *testing.T) {
+	r := knownRecovery(100 * ms)
+	lost, sent := newItem(), 0
+	now := at(0)
+	r.record(now, lost)
+	for now.Before(at(60 * time.Second)) {
+		other := newItem()
+		id := r.record(now, other)
+		now = now.Add(100 * ms)
+		r.answered(now, id)
+		r.finish(other)
+		for d := r.deadline(); !d.IsZero() && !d.After(now.Add(20*ms)); d = r.deadline() {
+			now = d
+			for _, it := range r.due(now) {
+				r.record(now, it)
+				sent++
+			}
+		}
+	}
+	if sent < 2*patientRepeats || sent > 60 {
+		t.Errorf("%d copies in a minute", sent)
+	}
+}
+
 // timeouts returns the time-outs in a row of a recovery that hears nothing more.
 func timeouts(r *recovery, n int) (row []time.Duration) {
 	r.record(at(0), newItem())

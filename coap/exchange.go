@@ -48,6 +48,7 @@ type exchange struct {
 	upsets   int  // times that all or half was begun again
 	left     int  // copies that were out when the response was delivered
 	progress time.Time
+	stuck    int // times that nothing came forward for long
 
 	download
 	delivered bool // on the plain lane: until Refetch or the deadline

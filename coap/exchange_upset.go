@@ -4,7 +4,7 @@ import "time"
 
 const (
 	freeUpsets = 2               // as many as happen to a transfer that nobody disturbs
-	stuckAfter = 2 * time.Second // and eight round trips
+	stuckAfter = 2 * time.Second // and eight round trips; twice that the next time
 )
 
 // upset notes that what is out is given up, to begin again. On the plain lane anybody on the
@@ -32,10 +32,11 @@ func (x *exchange) unstick(now time.Time) {
 	if !c.recovery.met {
 		x.progress = now
 	}
-	if x.closed || x.delivered || x.ping || x.restarts >= mostRestarts ||
-		now.Sub(x.progress) < stuckAfter+8*c.recovery.rtt.Smoothed() {
+	if x.closed || x.delivered || x.ping ||
+		now.Sub(x.progress) < (stuckAfter+8*c.recovery.rtt.Smoothed())<<x.stuck {
 		return
 	}
+	x.stuck++
 	delete(c.byToken, x.key)
 	c.name(x)
 	x.startOver(now, x.szx)

@@ -46,6 +46,8 @@ type Config struct {
 	Secure     bool
 	Rand       io.Reader // must not fail
 	MaxMessage int       // bytes of the largest message that fits a datagram; 1152 if 0
+	MinMessage int       // what every path carries, bytes; 80 if 0
+	Limit      int       // what the path was found to carry; MaxMessage if 0
 	MaxBody    int       // bytes of the largest body in either direction; 1 MiB if 0
 	RTT        RTT       // what is known of the path
 }
@@ -58,6 +60,7 @@ type Config struct {
 type Conn struct {
 	config   Config
 	recovery recovery
+	size     sizing
 	events   []Event
 	told     int    // events that Next has returned
 	lastID   uint64 // of a request
@@ -87,7 +90,14 @@ func NewConn(config Config) *Conn {
 	if config.MaxBody == 0 {
 		config.MaxBody = defaultMaxBody
 	}
+	if config.MinMessage == 0 {
+		config.MinMessage = leastMessage
+	}
 	c := &Conn{config: config, byToken: make(map[uint64]*exchange), byID: make(map[uint64]*exchange)}
+	c.size.limit = config.MaxMessage
+	if config.Limit > 0 {
+		c.size.limit = min(config.Limit, config.MaxMessage)
+	}
 	c.recovery = newRecovery(config.RTT, config.Rand, uint16(c.random(2)))
 	c.recovery.met = config.Secure && config.RTT.Known() // its handshake has just told
 	return c
@@ -153,6 +163,7 @@ func (c *Conn) Request(now time.Time, m Message, o RequestOptions, out *Batch) (
 	if len(c.queue) >= maxQueue {
 		return 0, ErrBusy
 	}
+	c.renew(now)
 	x, err := newExchange(c, m, o)
 	if err != nil {
 		return 0, err
@@ -213,88 +224,13 @@ func (c *Conn) Receive(now time.Time, datagram []byte, out *Batch) {
 	}
 	switch {
 	case m.Code == codes.Empty:
-		c.receiveEmpty(now, m, out)
+		c.receiveEmpty(now, m, len(datagram), out)
 	case isRequest(m.Code):
 		c.receiveRequest(now, m, err != nil, out)
 	case err == nil && understood(m.Options):
-		c.receiveResponse(now, m, out)
+		c.receiveResponse(now, m, len(datagram), out)
 	case m.Type == message.Confirmable: // RFC 7252 section 5.4.1
 		c.empty(message.Reset, m.MessageID, out)
 	}
 	c.pump(now, out)
-}
-
-// receiveEmpty takes a ping, or an ACK or RST without content, which belong to a message
-// by its ID alone (RFC 7252 section 4.2).
-func (c *Conn) receiveEmpty(now time.Time, m *Message, out *Batch) {
-	if m.Type == message.Confirmable {
-		c.empty(message.Reset, m.MessageID, out)
-		return
-	}
-	if !c.believable(m) {
-		return
-	}
-	it, _ := c.recovery.answered(now, uint16(m.MessageID))
-	switch {
-	case it == nil || it.owner == nil:
-	case m.Type == message.Reset:
-		it.owner.reset(now, it)
-	default:
-		it.owner.acknowledged(now, it)
-	}
-}
-
-// believable tells whether an ACK or RST may count. On the plain lane who guesses a message ID
-// can send one, and there it has no business but with a pull or a ping.
-func (c *Conn) believable(m *Message) bool {
-	if c.config.Secure {
-		return true
-	}
-	k := c.recovery.packets.find(uint16(m.MessageID))
-	return k != nil && (m.Type == message.Reset && k.item.kind == itemPing ||
-		m.Type == message.Acknowledgement && k.item.kind == itemPull)
-}
-
-// receiveResponse finds the exchange of a response. One that belongs to none is rejected
-// or ignored (RFC 7252 section 5.3.2).
-func (c *Conn) receiveResponse(now time.Time, m *Message, out *Batch) {
-	x := c.exchange(m.Token)
-	if x == nil {
-		if c.config.Secure { // on the plain lane it is a stranger's
-			c.reject(m, out)
-		}
-		return
-	}
-	if m.Type == message.Acknowledgement {
-		it, sequence := c.recovery.answered(now, uint16(m.MessageID))
-		if it != nil && it.owner == owner(x) {
-			x.answer(now, m, it, sequence)
-			return
-		}
-	}
-	if !c.standsAlone(m) {
-		return // what it answers cannot be told, and there are other copies
-	}
-	if m.Type == message.Confirmable {
-		c.empty(message.Acknowledgement, m.MessageID, out)
-	}
-	if m.Type != message.Acknowledgement {
-		c.recovery.listen(now)
-	}
-	x.answer(now, m, nil, 0)
-}
-
-// standsAlone tells whether a response counts that cannot be told to answer a copy of ours. On
-// the plain lane that is a block of the response only: an error would have us start over.
-func (c *Conn) standsAlone(m *Message) bool {
-	if c.config.Secure {
-		return m.Type != message.Acknowledgement
-	}
-	_, found := option(m.Options, message.Block2)
-	return found && m.Code>>5 == 2
-}
-
-// empty sends an Empty ACK or RST.
-func (c *Conn) empty(t message.Type, id int32, out *Batch) {
-	out.add(&Message{Type: t, MessageID: id})
 }

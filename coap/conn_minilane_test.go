@@ -32,6 +32,10 @@ func newMiniLane(body []byte) *miniLane {
 }
 
 func (l *miniLane) serve(now time.Time, m *Message, reply func(Message)) {
+	if m.Code == codes.Empty {
+		reply(Message{Type: message.Reset, MessageID: m.MessageID})
+		return
+	}
 	tag, _ := option(m.Options, optionRequestTag)
 	echo, _ := option(m.Options, optionEcho)
 	b1, has1, _ := optionBlock(m.Options, message.Block1)

@@ -35,8 +35,12 @@ func (c *Conn) Advance(now time.Time, out *Batch) {
 		c.expire(now)
 	}
 	c.serveDue(now, out)
-	for _, it := range c.recovery.due(now) {
-		c.send(now, it, out)
+	due := c.recovery.due(now)
+	c.weigh(now)
+	for _, it := range due {
+		if it.listed || it.kind == itemPing { // and not given up for smaller blocks
+			c.send(now, it, out)
+		}
 	}
 	if !c.config.Secure {
 		c.prod(now)
@@ -108,6 +112,7 @@ func without(list []*exchange, x *exchange) []*exchange {
 // window has room, exchanges taking turns.
 func (c *Conn) pump(now time.Time, out *Batch) {
 	c.latest = now
+	c.rest()
 	for len(c.queue) > 0 && c.place() {
 		x := c.queue[0]
 		c.queue = slices.Delete(c.queue, 0, 1)
@@ -125,6 +130,7 @@ func (c *Conn) pump(now time.Time, out *Batch) {
 		copy(c.ready, c.ready[1:])
 		c.ready[len(c.ready)-1] = x
 	}
+	c.compare(now, out)
 }
 
 // place tells whether one exchange more may be open. One whose request has not been
@@ -207,7 +213,8 @@ func (c *Conn) send(now time.Time, it *item, out *Batch) {
 	m := c.blank()
 	it.owner.fill(it, m)
 	m.Type, m.MessageID = message.Confirmable, int32(id)
-	out.add(m)
+	it.size, _ = out.add(m)
+	it.trial.copies++
 }
 
 // blank returns the scratch message, empty.

@@ -36,7 +36,8 @@ type testPath struct {
 	order     int
 	sent      [2]int // datagrams by each end
 	bytes     [2]int
-	largest   int // datagram
+	largest   int    // datagram
+	mtu       [2]int // bytes of the largest datagram by each end that arrives, 0 for any
 	ends      [2]testEnd
 }
 
@@ -84,7 +85,7 @@ func (p *testPath) carry(from int, out *Batch) {
 		p.bytes[from] += len(d)
 		p.largest = max(p.largest, len(d))
 		for range 1 + p.happens(p.dup) {
-			if p.happens(p.loss) == 1 {
+			if p.happens(p.loss) == 1 || p.mtu[from] > 0 && len(d) > p.mtu[from] {
 				continue
 			}
 			p.order++

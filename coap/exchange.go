@@ -10,7 +10,9 @@ import (
 )
 
 const (
-	blockRoom   = 12 // bytes of Block1, Block2, Size1 and payload marker at most
+	blockRoom   = 10 // bytes of Block1, Block2, Size1 and payload marker at most
+	etagRoom    = 1 + etagSize
+	size2Room   = 1
 	echoRoom    = 3  // of the header of an Echo option
 	largestEcho = 40 // bytes, RFC 9175 section 2.2.1
 	tagRoom     = 3 + tagSize
@@ -31,6 +33,7 @@ type exchange struct {
 	message Message // code, options, and the whole body
 	tag     []byte  // Request-Tag, on the plain lane
 	echo    []byte
+	header  int  // bytes of a message without block and payload
 	fresh   bool // echo came with a 2.31, so that the blocks before had none or an old one
 	whole   bool // the body needs no Block1
 	szx     uint8
@@ -72,45 +75,20 @@ func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 		return nil, ErrFormat
 	}
 	m.Payload = body
-	x := &exchange{conn: c, message: m, echo: o.Echo}
-	size += maxToken
-	if !c.config.Secure {
-		size += tagRoom + echoRoom + largestEcho
+	x := &exchange{conn: c, message: m, echo: o.Echo, header: size + tagSize + 1}
+	if c.config.Secure {
+		x.header = size + tokenSize(c.token+maxQueue)
+	} else {
+		x.header += tagRoom + echoRoom + max(EchoSize, len(o.Echo))
 	}
-	if len(body) > c.config.MaxBody || !x.divide(size) {
+	szx, whole, ok := x.fit()
+	x.whole = whole
+	x.cut(szx)
+	if len(body) > c.config.MaxBody || !ok || !whole && x.count > maxBlockNumber {
 		return nil, ErrTooLarge
 	}
 	x.expect(o.ExpectBody)
 	return x, nil
-}
-
-// divide chooses the size of the blocks: the largest that fits behind a header.
-func (x *exchange) divide(header int) bool {
-	szx, ok := blockSize(x.conn.config.MaxMessage - header - blockRoom)
-	x.whole = header+1+len(x.message.Payload) <= x.conn.config.MaxMessage
-	x.cut(szx)
-	return ok && (x.whole || x.count <= maxBlockNumber)
-}
-
-// blockSize returns the SZX of the largest block of at most room bytes.
-func blockSize(room int) (szx uint8, ok bool) {
-	for szx = maxSZX; ; szx-- {
-		if 16<<szx <= room {
-			return szx, true
-		}
-		if szx == 0 {
-			return 0, false
-		}
-	}
-}
-
-// cut sets the size of the blocks.
-func (x *exchange) cut(szx uint8) {
-	x.szx, x.count = szx, 1
-	if size := 16 << szx; !x.whole {
-		x.count = uint32((len(x.message.Payload) + size - 1) / size)
-	}
-	x.download.szx = szx
 }
 
 // next returns an item that was never sent, nil if there is none or if it has to wait.
@@ -231,8 +209,8 @@ func (x *exchange) fill(it *item, m *Message) {
 
 func (x *exchange) fillBlock(n uint32, m *Message) {
 	c := x.conn
-	if x.szx < maxSZX { // otherwise the response would come in larger blocks
-		c.addBlock(message.Block2, Block{SZX: x.szx})
+	if szx := x.download.szx; szx < maxSZX { // otherwise the response would come in larger blocks
+		c.addBlock(message.Block2, Block{SZX: szx})
 	}
 	m.Payload = x.message.Payload
 	if !x.whole {
@@ -261,6 +239,15 @@ func (c *Conn) tokenOf(x *exchange, it *item) message.Token {
 	n := len(c.values)
 	c.values = binary.BigEndian.AppendUint32(c.values, uint32(x.key)<<8|uint32(tail))
 	return c.values[n:]
+}
+
+// tokenSize returns the bytes of a number as a token.
+func tokenSize(key uint64) int {
+	n := 1
+	for ; key > 0xff; key >>= 8 {
+		n++
+	}
+	return n
 }
 
 func (c *Conn) numberToken(key uint64) message.Token {

@@ -72,7 +72,7 @@ func (x *exchange) answer(now time.Time, m *Message, it *item, sequence uint64) 
 		x.ack(now, block1.Number)
 	case has2:
 		x.take(now, m, block2)
-	case pull:
+	case pull && it.number > 0:
 		x.refused(now, it)
 	default:
 		x.deliver(keep(m, true))
@@ -92,7 +92,9 @@ func (x *exchange) proceed(now time.Time, m *Message, it *item, b Block, has boo
 		x.startOver(now, b.SZX)
 		return
 	}
-	x.fresh = x.remember(m) || x.fresh
+	if value, _ := option(m.Options, optionEcho); len(value) <= EchoSize { // for which there is room
+		x.fresh = x.remember(m) || x.fresh
+	}
 	if b.Number < x.count {
 		x.ack(now, b.Number)
 	}
@@ -200,8 +202,12 @@ func parseMissing(b []byte) (n uint64, rest []byte, ok bool) {
 // startOver makes all of the request needed again, in blocks of this size. Inside records
 // that is a new exchange to the peer, which has answered the old one.
 func (x *exchange) startOver(now time.Time, szx uint8) {
-	c := x.conn
 	x.upset(now)
+	x.begin(now, szx)
+}
+
+func (x *exchange) begin(now time.Time, szx uint8) {
+	c := x.conn
 	x.stop()
 	x.progress = now
 	x.restart, x.restarts = c.recovery.packets.next, x.restarts+1

@@ -103,7 +103,12 @@ func (x *exchange) park(it *item) {
 // response: what is held of the old one is discarded (RFC 7959 section 2.4).
 func (x *exchange) take(now time.Time, m *Message, b Block) {
 	etag, _ := option(m.Options, message.ETag)
-	if x.got.size > 0 && !bytes.Equal(etag, x.etag) {
+	switch {
+	case x.got.size == 0:
+	case b.SZX > x.download.szx:
+		x.decline(b)
+		return
+	case b.SZX < x.download.szx || !bytes.Equal(etag, x.etag):
 		x.discard(now)
 	}
 	if x.got.size == 0 {
@@ -123,6 +128,15 @@ func (x *exchange) take(now time.Time, m *Message, b Block) {
 	}
 }
 
+// decline drops a block that is larger than those which are here. Where the peer has sent it
+// by itself, block 0 has to be asked for.
+func (x *exchange) decline(b Block) {
+	if b.Number == 0 && !x.headed && x.conn.config.Secure && x.find(itemBlock, x.count-1) == nil {
+		x.again = append(x.again[:0], x.count-1)
+		x.conn.kick(x)
+	}
+}
+
 // hold notes that a block is here, and what that makes unnecessary or possible.
 func (x *exchange) hold(now time.Time, m *Message, b Block) {
 	if !x.got.has(b.Number) {
@@ -130,10 +144,10 @@ func (x *exchange) hold(now time.Time, m *Message, b Block) {
 		x.progress = now
 	}
 	x.extend(m, b)
+	if it := x.find(itemPull, b.Number); it != nil {
+		x.finish(it)
+	}
 	if b.Number > 0 {
-		if it := x.find(itemPull, b.Number); it != nil {
-			x.finish(it)
-		}
 		if !x.headed { // block 0 was sent before this one
 			x.conn.recovery.suspect(now, x.conn.recovery.packets.next)
 		}

@@ -59,7 +59,8 @@ func TestUnstick(t *testing.T) {
 			reply(ackOf(m, codes.Continue, message.Options{{ID: message.Block1, Value: appendUint(nil, b.Value())}}, nil))
 		}
 	}
-	p := newPlainPath(t, 1, 0, lane, Config{})
+	// Smaller blocks would be tried before that.
+	p := newPlainPath(t, 1, 0, lane, Config{MinMessage: defaultMaxMessage})
 	p.post(testBody(2500, 1), RequestOptions{})
 	e := p.result()
 	took := p.now.Sub(testStart)

@@ -56,6 +56,7 @@ type item struct {
 	sequence   uint64 // of the newest copy
 	at         time.Time
 	prev, next *item
+	trial
 }
 
 // A recovery decides which items are sent when: window, loss by later answers and
@@ -85,6 +86,7 @@ type recovery struct {
 	second []secondCopy
 	list   []*item // result of due
 	ping   item    // asks for the round-trip time while nothing has been heard
+	found  []*item // what later answers have shown to be lost, for Conn.weigh
 
 	gone      int // copies given up that are still on the way
 	goneUntil time.Time

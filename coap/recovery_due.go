@@ -75,6 +75,7 @@ func (r *recovery) losses(now time.Time) {
 			next = earlier(next, at)
 		} else if !it.doubled {
 			r.cut(it.sequence)
+			r.found = append(r.found, it)
 			r.repeat(now, it)
 		}
 	}

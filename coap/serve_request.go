@@ -35,10 +35,13 @@ func (c *Conn) receiveRequest(now time.Time, m *Message, badOption bool, out *Ba
 		e.pull(now, m, block2, out)
 	default:
 		e.block1, e.hasBlock1 = block1, has1
-		if e.state == entryReceiving && has2 {
-			e.szx = block2.SZX
-		} else if e.state == entryReceiving {
+		switch {
+		case e.state == entryReceiving && !has2:
 			e.szx = maxSZX
+		case e.state == entryReceiving:
+			e.szx = block2.SZX
+		case has2:
+			e.narrow(block2.SZX)
 		}
 		e.receive(now, m, out)
 	}
@@ -109,6 +112,9 @@ func (e *entry) assemble(now time.Time, m *Message, out *Batch) {
 	c := e.conn
 	if !e.begun {
 		e.request, e.begun, e.body = keep(m, false), true, newAssembly(c.config.MaxBody)
+	}
+	if e.body.begun && e.block1.SZX < e.body.szx { // what is larger does not get through
+		e.body = newAssembly(c.config.MaxBody)
 	}
 	switch e.body.accept(e.block1, m.Payload) {
 	case blockInvalid:

@@ -19,6 +19,7 @@ func (c *Conn) Respond(now time.Time, id uint64, m Message, out *Batch) error {
 	if err := c.checkResponse(&m); err != nil {
 		return err
 	}
+	c.renew(now)
 	e.respond(now, m, out)
 	c.pump(now, out)
 	return nil
@@ -60,19 +61,19 @@ func (e *entry) respond(now time.Time, m Message, out *Batch) {
 // divide decides whether the response needs blocks, and of which size: the peer may have
 // asked for smaller ones (RFC 7959 section 2.4).
 func (e *entry) divide() {
-	room := e.conn.config.MaxMessage
+	room := e.conn.size.limit
 	head := Message{Code: e.response.Code, Options: e.response.Options, Type: message.Confirmable}
 	size, err := coder.DefaultCoder.Size(head)
 	if err != nil {
 		size = 0 // it has been checked
 	}
-	size += maxToken + blockRoom
+	size += tokenSize(e.key) + blockRoom
 	body := e.response.Payload
 	asked := 16 << min(e.szx, maxSZX)
 	if size+len(body) <= room && (e.szx == maxSZX || len(body) <= asked) {
 		return
 	}
-	largest, ok := blockSize(room - size - 2 - maxToken) // an ETag
+	largest, ok := blockSize(room - size - etagRoom - size2Room)
 	if !ok {
 		e.response = Message{Code: codes.InternalServerError}
 		return
@@ -93,7 +94,7 @@ func (e *entry) fill(_ *item, m *Message) {
 	m.Options = append(m.Options, e.response.Options...)
 	m.Payload = e.response.Payload
 	if e.blockwise {
-		e.fillBlock(0, m)
+		e.fillBlock(Block{SZX: e.szx}, m)
 		c.addUint(message.Size2, uint32(len(e.content.body)))
 	}
 	if e.hasBlock1 {
@@ -101,11 +102,11 @@ func (e *entry) fill(_ *item, m *Message) {
 	}
 }
 
-// fillBlock adds block n of the response to m, and tells whether there is one.
-func (e *entry) fillBlock(n uint32, m *Message) bool {
-	payload, more, ok := e.content.block(n, e.szx)
-	m.Payload = payload
-	e.conn.addBlock(message.Block2, Block{Number: n, More: more, SZX: e.szx})
+// fillBlock adds block b of the response to m, and tells whether there is one.
+func (e *entry) fillBlock(b Block, m *Message) bool {
+	payload, more, ok := e.content.block(b.Number, b.SZX)
+	m.Payload, b.More = payload, more
+	e.conn.addBlock(message.Block2, b)
 	if _, found := option(m.Options, message.ETag); !found {
 		e.conn.addOption(message.ETag, e.content.etag)
 	}
@@ -151,8 +152,8 @@ func (e *entry) answerPull(now time.Time, t message.Type, id int32, b Block, out
 	} else {
 		m.MessageID = -1
 	}
-	n, ok := e.translate(b)
-	if m.Code = e.response.Code; !ok || !e.blockwise || !e.fillBlock(n, m) {
+	b = e.translate(b)
+	if m.Code = e.response.Code; !e.blockwise || !e.fillBlock(b, m) {
 		if t == message.NonConfirmable && id < 0 {
 			return // a parked pull past the end
 		}
@@ -161,13 +162,23 @@ func (e *entry) answerPull(now time.Time, t message.Type, id int32, b Block, out
 	c.transmit(now, m, out)
 }
 
-// translate turns the number of a block of another size into one of ours. A pull that
-// was sent before the peer knew our size may begin within a block; then it fails.
-func (e *entry) translate(b Block) (uint32, bool) {
-	if b.SZX == e.szx {
-		return b.Number, true
+// translate turns the number of a larger block into one of ours; a smaller one is served.
+func (e *entry) translate(b Block) Block {
+	if b.SZX <= e.szx {
+		return Block{Number: b.Number, SZX: b.SZX}
 	}
-	return uint32(b.Offset() >> (4 + e.szx)), b.Offset()%(16<<e.szx) == 0
+	return Block{Number: uint32(b.Offset() >> (4 + e.szx)), SZX: e.szx}
+}
+
+// narrow takes the wish of a peer that repeats a request: larger blocks do not reach it.
+func (e *entry) narrow(szx uint8) {
+	if szx >= e.szx {
+		return
+	}
+	e.szx = szx
+	if e.state == entryAnswered {
+		e.divide()
+	}
 }
 
 // acknowledged takes the ACK for a separate response.

@@ -223,8 +223,9 @@ func onPath(w *world, d time.Duration, act func(d simnet.Datagram, m coap.Messag
 	})
 }
 
-// settled is the most that a handshake may take once an attack has ended.
-const settled = 3 * time.Second
+// settled is the most that a handshake may take once an attack has ended: where it looked as if
+// large blocks vanished, the device goes on in small ones.
+const settled = 5 * time.Second
 
 // checkSettled dials under an attack of a second and bounds what it costs: the session opens, or
 // the device gives up for the hints it got and the next attempt opens it.

@@ -143,7 +143,7 @@ func TestEnrollRefused(t *testing.T) {
 	if len(files) != 1 {
 		t.Errorf("files: %q", files)
 	}
-	if b, err := os.ReadFile(filepath.Join(dir, "devices.toml")); err != nil || strings.Contains(string(b), `"c`) {
+	if b, err := os.ReadFile(filepath.Join(dir, "devices.toml")); err != nil || strings.Contains(string(b), `name = "c`) {
 		t.Errorf("devices: %v\n%s", err, b)
 	}
 }

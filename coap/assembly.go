@@ -4,7 +4,10 @@ import "bytes"
 
 // maxMissing bounds the list of missing blocks, as RFC 9177 section 5 lets a server do:
 // what is not in it is asked for next time.
-const maxMissing = 32
+const (
+	maxMissing = 32
+	leastList  = 32 // bytes
+)
 
 // blockStatus is what an assembly says about one block.
 type blockStatus uint8
@@ -170,16 +173,22 @@ func (a *assembly) size() int {
 func (a *assembly) lastWithGaps() bool { return a.ended && !a.done }
 
 // missing returns the lowest numbers of the blocks before the last one that are not
-// here, maxMissing at most.
+// here, maxMissing at most, and no more than a small block has room for where they are small:
+// what is larger may not reach the peer.
 func (a *assembly) missing() []uint32 {
 	if !a.lastWithGaps() {
 		return nil
 	}
 	var numbers []uint32
+	room := max(leastList, 16<<a.szx)
 	for n := uint32(0); n < a.last && len(numbers) < maxMissing; n++ {
-		if _, ok := a.slots[n]; !ok {
-			numbers = append(numbers, n)
+		if _, ok := a.slots[n]; ok {
+			continue
 		}
+		if room -= len(appendMissing(nil, n)); room < 0 {
+			break
+		}
+		numbers = append(numbers, n)
 	}
 	return numbers
 }

@@ -108,10 +108,12 @@ func TestAssemblyMissing(t *testing.T) {
 	if !a.lastWithGaps() || !slices.Equal(a.missing(), []uint32{0, 2, 3}) {
 		t.Errorf("missing %v", a.missing())
 	}
-	b := newAssembly(1 << 16)
-	b.accept(Block{4095, false, 0}, full)
-	if n := len(b.missing()); n != maxMissing {
-		t.Errorf("%d missing blocks listed, want %d", n, maxMissing)
+	for szx, want := range map[uint8]int{0: 24 + 4, 1: 24 + 4, 2: maxMissing} { // in 32, 32 and 64 bytes
+		b := newAssembly(1 << 16)
+		b.accept(Block{500, false, szx}, full)
+		if n := len(b.missing()); n != want {
+			t.Errorf("SZX %d: %d missing blocks listed, want %d", szx, n, want)
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package coap
 
 import "time"
 
+const fewLeft = 4 // blocks
+
 // fit returns the size of the blocks for what the path carries: the largest that fits behind
 // the header. whole says that the body needs none.
 func (x *exchange) fit() (szx uint8, whole, ok bool) {
@@ -46,9 +48,11 @@ func (x *exchange) answerSize(it *item) int {
 }
 
 // incoming tells whether the peer seems to lack more of the request than this block, so that
-// its answer is small. Where it gets none for long, so many acknowledgements may be lost.
+// its answer is small. Where a few are left that get none for long, their acknowledgements may
+// be what was lost.
 func (x *exchange) incoming(it *item) bool {
-	return !x.acked.has(it.number) && x.acked.size+1 < x.count && it.misses < mostGuesses
+	left := x.count - x.acked.size
+	return !x.acked.has(it.number) && left > 1 && (left > fewLeft || it.misses < mostGuesses)
 }
 
 // arrived tells whether the peer has all of the request.

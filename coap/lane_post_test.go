@@ -76,7 +76,7 @@ func TestLaneMissing(t *testing.T) {
 	}
 	a := s.want(posts[62], codes.RequestEntityIncomplete)
 	want := []byte{0}
-	for n := byte(30); len(want) < 1+2*31; n++ {
+	for n := byte(30); len(want) < leastList-1; n++ {
 		want = append(want, 24, n)
 	}
 	if format, _ := optionUint(a.Options, message.ContentFormat); format != 272 || !bytes.Equal(a.Payload, want) {

@@ -137,7 +137,7 @@ func (c *Conn) giveUp(ctx context.Context) error {
 // start begins a handshake. The caller holds the lock.
 func (c *Conn) start() error {
 	now := time.Now()
-	echo, rtt := c.cfg.Memory.of(c.server, now)
+	known := c.cfg.Memory.of(c.server, now)
 	device, err := session.NewDevice(now, session.DeviceConfig{
 		Server:        c.cfg.Trust,
 		Suite:         c.cfg.Suite,
@@ -147,8 +147,9 @@ func (c *Conn) start() error {
 		MaxUDPPayload: c.cfg.MaxUDPPayload,
 		IdleTimeout:   c.cfg.IdleTimeout,
 		Rand:          rand.Reader,
-		Echo:          echo,
-		RTT:           rtt,
+		PathPayload:   known.path,
+		Echo:          known.echo,
+		RTT:           known.rtt,
 	}, &c.out)
 	if err != nil {
 		c.out.Reset()
@@ -219,6 +220,7 @@ func (c *Conn) take(now time.Time, ev session.Event) {
 	case session.EventOpen:
 		c.open = true
 		c.cfg.Memory.note(c.server, now, c.device.Result(), c.device.RTT())
+		c.notePath(now)
 		close(c.opened)
 	case session.EventResponse, session.EventPong:
 		c.deliver(ev.ID, answer{ev.Message, ev.Err})
@@ -226,8 +228,18 @@ func (c *Conn) take(now time.Time, ev session.Event) {
 		// A device serves nothing.
 		c.device.Respond(now, ev.ID, coap.Message{Code: codes.NotFound}, &c.out)
 	case session.EventClosed:
+		c.notePath(now)
 		c.ended(ev.Err)
 	}
+}
+
+// notePath remembers what the path carries. It may have become less within a session.
+func (c *Conn) notePath(now time.Time) {
+	configured := c.cfg.MaxUDPPayload
+	if configured == 0 {
+		configured = session.MaxUDPPayload
+	}
+	c.cfg.Memory.notePath(c.server, now, c.device.PathPayload(), configured)
 }
 
 func (c *Conn) deliver(id uint64, a answer) {

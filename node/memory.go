@@ -12,8 +12,12 @@ import (
 // echoLife is how long the Echo of an m2 is worth sending (docs/protocol.md section 8).
 const echoLife = 24 * time.Hour
 
-// A Memory keeps what makes the next handshake with a server quicker: its Echo and the
-// round-trip time. The zero value is ready to use, by many connections at once. It holds
+// pathLife is how long a path is taken to carry no more than it was found to: one that has
+// become better is used as it is after a day, and one that has not costs some round trips.
+const pathLife = 24 * time.Hour
+
+// A Memory keeps what makes the next handshake with a server quicker: its Echo, the round-trip
+// time, and the size of datagrams that the path carries where that is less than configured. The zero value is ready to use, by many connections at once. It holds
 // nothing secret.
 type Memory struct {
 	mu      sync.Mutex
@@ -24,12 +28,14 @@ type remembered struct {
 	echo   []byte
 	echoAt time.Time
 	rtt    coap.RTT
+	path   int // UDP payload, 0 where nothing is known
+	pathAt time.Time
 }
 
 // of is what is known of a server. A nil Memory knows nothing.
-func (m *Memory) of(server netip.AddrPort, now time.Time) (echo []byte, rtt coap.RTT) {
+func (m *Memory) of(server netip.AddrPort, now time.Time) remembered {
 	if m == nil {
-		return nil, coap.RTT{}
+		return remembered{}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -37,7 +43,10 @@ func (m *Memory) of(server netip.AddrPort, now time.Time) (echo []byte, rtt coap
 	if now.Sub(r.echoAt) > echoLife {
 		r.echo = nil
 	}
-	return r.echo, r.rtt
+	if now.Sub(r.pathAt) >= pathLife {
+		r.path = 0
+	}
+	return r
 }
 
 // note remembers the outcome of a handshake.
@@ -50,5 +59,26 @@ func (m *Memory) note(server netip.AddrPort, now time.Time, result *handshake.Re
 	if m.servers == nil {
 		m.servers = make(map[netip.AddrPort]remembered)
 	}
-	m.servers[server] = remembered{echo: result.Peer.Echo, echoAt: now, rtt: rtt}
+	r := m.servers[server]
+	r.echo, r.echoAt, r.rtt = result.Peer.Echo, now, rtt
+	m.servers[server] = r
+}
+
+// notePath remembers what a path carries, if that is less than it was tried with.
+func (m *Memory) notePath(server netip.AddrPort, now time.Time, path, configured int) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, known := m.servers[server]
+	switch {
+	case !known || r.path == path && now.Sub(r.pathAt) < pathLife:
+		return
+	case path < configured:
+		r.path, r.pathAt = path, now
+	default:
+		r.path = 0
+	}
+	m.servers[server] = r
 }

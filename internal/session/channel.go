@@ -26,7 +26,6 @@ type channel struct {
 	coap  *coap.Conn
 	sent  [confirmRing]sentMessage
 	scrap *coap.Batch // shared by the channels of one owner, empty between calls
-	limit int         // largest UDP payload
 
 	closed bool // the peer has sent close_notify
 }
@@ -37,8 +36,8 @@ type sentMessage struct {
 }
 
 // newChannel starts the record layer from a handshake's result. sendID and receiveID are
-// the connection IDs written and demanded, one of them empty. cfg.MaxMessage is the largest
-// UDP payload.
+// the connection IDs written and demanded, one of them empty. cfg.MaxMessage and cfg.Limit
+// are UDP payloads.
 func newChannel(r *handshake.Result, sendID, receiveID record.ConnectionID, cfg coap.Config, scrap *coap.Batch) (*channel, error) {
 	rec, err := record.NewConn(record.Config{
 		Suite:         record.CipherSuite(r.Suite.RecordSuite()),
@@ -50,11 +49,17 @@ func newChannel(r *handshake.Result, sendID, receiveID record.ConnectionID, cfg 
 	if err != nil {
 		return nil, err
 	}
-	limit := cfg.MaxMessage
 	cfg.Secure = true
 	cfg.MaxMessage -= rec.Overhead()
-	return &channel{rec: rec, coap: coap.NewConn(cfg), scrap: scrap, limit: limit}, nil
+	cfg.MinMessage = leastPayload - rec.Overhead()
+	if cfg.Limit > 0 {
+		cfg.Limit -= rec.Overhead()
+	}
+	return &channel{rec: rec, coap: coap.NewConn(cfg), scrap: scrap}, nil
 }
+
+// payload is the largest UDP payload that the path is believed to carry.
+func (ch *channel) payload() int { return ch.coap.Limit() + ch.rec.Overhead() }
 
 // A delivery says what a datagram of records brought.
 type delivery struct {
@@ -140,7 +145,7 @@ func (ch *channel) shares(i int) bool {
 	if i+1 >= ch.scrap.Len() || len(ch.scrap.Datagram(i)) > emptyMessage {
 		return false
 	}
-	return emptyMessage+len(ch.scrap.Datagram(i+1))+2*ch.rec.Overhead()+2 <= ch.limit
+	return emptyMessage+len(ch.scrap.Datagram(i+1))+2*ch.rec.Overhead()+2 <= ch.payload()
 }
 
 // emptyMessage is the size of an Empty CoAP message (RFC 7252 section 4.1).

@@ -30,6 +30,9 @@ var (
 // of 1280 bytes (RFC 8200 section 5) without its headers.
 const MaxUDPPayload = 1280 - 48
 
+// leastPayload is the UDP payload that every path carries: an IPv6 packet of 128 bytes.
+const leastPayload = 128 - 48
+
 // HandshakeTimeout is the deadline of a handshake (docs/protocol.md section 15).
 const HandshakeTimeout = 60 * time.Second
 
@@ -46,6 +49,7 @@ type DeviceConfig struct {
 	PSK *handshake.PSK        // mode psk; both nil: mode none
 
 	MaxUDPPayload int           // bytes; 0: MaxUDPPayload
+	PathPayload   int           // what the path was found to carry, bytes; 0: nothing is known
 	IdleTimeout   time.Duration // told to the server; 0: not told
 	Rand          io.Reader
 
@@ -98,6 +102,8 @@ func NewDevice(now time.Time, cfg DeviceConfig, out *Outbox) (*Device, error) {
 	d.plain = coap.NewConn(coap.Config{
 		Rand:       cfg.Rand,
 		MaxMessage: cfg.MaxUDPPayload,
+		MinMessage: leastPayload,
+		Limit:      cfg.PathPayload,
 		MaxBody:    maxHandshakeBody,
 		RTT:        cfg.RTT,
 	})
@@ -216,6 +222,14 @@ func (d *Device) RTT() coap.RTT {
 		return d.ch.coap.RTT()
 	}
 	return d.plain.RTT()
+}
+
+// PathPayload is the largest UDP payload that the path is believed to carry.
+func (d *Device) PathPayload() int {
+	if d.ch != nil {
+		return d.ch.payload()
+	}
+	return d.plain.Limit()
 }
 
 // Respond answers an EventRequest.

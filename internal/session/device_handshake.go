@@ -62,7 +62,7 @@ func (d *Device) initiate(now time.Time, out *Outbox) error {
 		Key:    d.cfg.Key,
 		PSK:    d.cfg.PSK,
 		Parameters: handshake.Parameters{
-			MaxUDPPayload: uint16(d.cfg.MaxUDPPayload),
+			MaxUDPPayload: uint16(d.plain.Limit()),
 			IdleTimeout:   d.cfg.IdleTimeout,
 		},
 	})
@@ -241,6 +241,7 @@ func (d *Device) establish(now time.Time, r *handshake.Result) {
 		d.ch, err = newChannel(r, id, record.ConnectionID{}, coap.Config{
 			Rand:       d.cfg.Rand,
 			MaxMessage: payloadLimit(d.cfg.MaxUDPPayload, r.Peer),
+			Limit:      d.plain.Limit(),
 			RTT:        d.plain.RTT(),
 		}, &d.scrap)
 	}

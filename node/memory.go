@@ -17,8 +17,8 @@ const echoLife = 24 * time.Hour
 const pathLife = 24 * time.Hour
 
 // A Memory keeps what makes the next handshake with a server quicker: its Echo, the round-trip
-// time, and the size of datagrams that the path carries where that is less than configured. The zero value is ready to use, by many connections at once. It holds
-// nothing secret.
+// time, and the size of datagrams that the path carries where that is less than configured. The
+// zero value is ready to use, by many connections at once. It holds nothing secret.
 type Memory struct {
 	mu      sync.Mutex
 	servers map[netip.AddrPort]remembered

@@ -51,6 +51,10 @@ type Request struct {
 	Device    string         // the authenticated name of the sender; empty where it gave none
 	SessionID string         // of the session it came in
 	Remote    netip.AddrPort // where the sender was last heard from
+	Peer      Peer           // the sender's side of the session
+	// Register begins an observation, nil where the request asks for none. Handlers call
+	// Observe.
+	Register func() Observation
 }
 
 // Path returns the Uri-Path options as an absolute path: "/", "/temperature", "/a/b".

@@ -43,7 +43,14 @@ type Config struct {
 	// Secure: messages travel inside records, both ends send requests, and a token names
 	// an exchange. Otherwise it is a device's side of the plain lane, which only sends
 	// requests, under tokens and Request-Tags that nobody can guess.
-	Secure     bool
+	Secure bool
+	// Peer: plain CoAP with a program that is not ours, over a path that is trusted, such as
+	// loopback. Both ends send requests, one block at a time, all copies of a message have
+	// one message ID, and a peer's tokens may be any.
+	Peer bool
+	// Forward: a request with critical options that are not known but safe to forward is
+	// delivered nevertheless, for a proxy (RFC 7252 section 5.7.1).
+	Forward    bool
 	Rand       io.Reader // must not fail
 	MaxMessage int       // bytes of the largest message that fits a datagram; 1152 if 0
 	MinMessage int       // what every path carries, bytes; 80 if 0
@@ -90,7 +97,10 @@ func NewConn(config Config) *Conn {
 	if config.MaxBody == 0 {
 		config.MaxBody = defaultMaxBody
 	}
-	if config.MinMessage == 0 {
+	switch {
+	case config.Peer: // its path carries everything
+		config.MinMessage = config.MaxMessage
+	case config.MinMessage == 0:
 		config.MinMessage = leastMessage
 	}
 	c := &Conn{config: config, byToken: make(map[uint64]*exchange), byID: make(map[uint64]*exchange)}
@@ -100,11 +110,16 @@ func NewConn(config Config) *Conn {
 	}
 	c.recovery = newRecovery(config.RTT, config.Rand, uint16(c.random(2)))
 	c.recovery.met = config.Secure && config.RTT.Known() // its handshake has just told
+	c.recovery.heard, c.recovery.sameID = c.recovery.heard || config.Peer, config.Peer
 	return c
 }
 
 // RTT returns what is known of the path by now.
 func (c *Conn) RTT() RTT { return c.recovery.rtt }
+
+// trusted tells whether what comes is the peer's: inside records, or where nobody else can
+// send. On the plain lane it may be anybody's.
+func (c *Conn) trusted() bool { return c.config.Secure || c.config.Peer }
 
 // random returns a number of n random bytes.
 func (c *Conn) random(n int) uint64 {
@@ -123,6 +138,11 @@ const (
 	EventResponse                      // the response to a request of ours
 	EventFailed                        // a request or ping of ours failed with Err
 	EventPong                          // the peer answered a ping
+	// EventNotification is a later state of what the request observes (RFC 7641).
+	EventNotification
+	// EventCancelled says that the observation which Respond has opened has ended: the peer
+	// has cancelled it, or Err says why.
+	EventCancelled
 )
 
 // An Event is something that happened on a Conn. Message belongs to the receiver; its
@@ -159,6 +179,12 @@ type RequestOptions struct {
 // Request sends a request, of which m holds code, options and the whole body. Token,
 // type, message ID and the options of block-wise transfer are the Conn's business. It
 // keeps what m refers to until the exchange ends with EventResponse or EventFailed.
+//
+// A GET or FETCH with an Observe option of 0 goes on after its response if that has the
+// option too: EventNotification brings what is newer, until one without the option, Cancel
+// or EventFailed. A request with a No-Response option other than 0 (RFC 7967) ends with an
+// EventResponse of code 0.00 when it has arrived; one that is NonConfirmable besides, and
+// fits a datagram, as soon as it has been sent.
 func (c *Conn) Request(now time.Time, m Message, o RequestOptions, out *Batch) (uint64, error) {
 	if len(c.queue) >= maxQueue {
 		return 0, ErrBusy
@@ -169,6 +195,10 @@ func (c *Conn) Request(now time.Time, m Message, o RequestOptions, out *Batch) (
 		return 0, err
 	}
 	c.admit(now, x, o.Timeout)
+	if x.unanswered && x.whole && m.Type == message.NonConfirmable {
+		c.sendOnce(now, x, out)
+		return x.id, nil
+	}
 	c.queue = append(c.queue, x)
 	c.pump(now, out)
 	return x.id, nil
@@ -204,9 +234,16 @@ func (c *Conn) Refetch(now time.Time, id uint64, out *Batch) {
 	}
 }
 
-// Cancel forgets a request. No event of it follows, unless it waits in Next already.
-func (c *Conn) Cancel(id uint64) {
-	if x := c.byID[id]; x != nil {
+// Cancel forgets a request. No event of it follows, unless it waits in Next already. Of an
+// observation the peer is told (RFC 7641 section 3.6).
+func (c *Conn) Cancel(now time.Time, id uint64, out *Batch) {
+	x := c.byID[id]
+	switch {
+	case x == nil || x.leaving:
+	case x.watching:
+		x.leave(now)
+		c.pump(now, out)
+	default:
 		c.remove(x)
 	}
 }
@@ -219,7 +256,7 @@ func (c *Conn) Receive(now time.Time, datagram []byte, out *Batch) {
 	switch {
 	case err != nil && !errors.Is(err, ErrOption):
 		return
-	case c.config.Secure:
+	case c.trusted():
 		c.recovery.met, c.recovery.heard = true, true // records are authentic: this is no stranger
 	}
 	switch {
@@ -227,7 +264,7 @@ func (c *Conn) Receive(now time.Time, datagram []byte, out *Batch) {
 		c.receiveEmpty(now, m, len(datagram), out)
 	case isRequest(m.Code):
 		c.receiveRequest(now, m, err != nil, out)
-	case err == nil && understood(m.Options):
+	case err == nil && c.understood(m.Options):
 		c.receiveResponse(now, m, len(datagram), out)
 	case m.Type == message.Confirmable: // RFC 7252 section 5.4.1
 		c.empty(message.Reset, m.MessageID, out)

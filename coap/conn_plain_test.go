@@ -107,6 +107,12 @@ func (p *plainPath) post(body []byte, o RequestOptions) {
 	p.carry(0, &out)
 }
 
+func (p *plainPath) cancel() {
+	var out Batch
+	p.device.Cancel(p.now, p.id, &out)
+	p.carry(0, &out)
+}
+
 // result runs until the next event.
 func (p *plainPath) result() Event {
 	p.t.Helper()

@@ -25,14 +25,14 @@ func (c *Conn) receiveEmpty(now time.Time, m *Message, size int, out *Batch) {
 	case m.Type == message.Reset:
 		it.owner.reset(now, it)
 	default:
-		it.owner.acknowledged(now, it)
+		it.owner.acknowledged(now, it, sequence)
 	}
 }
 
 // believable tells whether an ACK or RST may count. On the plain lane who guesses a message ID
 // can send one, and there it has no business but with a pull or a ping.
 func (c *Conn) believable(m *Message) bool {
-	if c.config.Secure {
+	if c.trusted() {
 		return true
 	}
 	k := c.recovery.packets.find(uint16(m.MessageID))
@@ -45,8 +45,8 @@ func (c *Conn) believable(m *Message) bool {
 func (c *Conn) receiveResponse(now time.Time, m *Message, size int, out *Batch) {
 	x := c.exchange(m.Token)
 	if x == nil {
-		if c.config.Secure { // on the plain lane it is a stranger's
-			c.reject(m, out)
+		if c.trusted() { // on the plain lane it is a stranger's
+			c.stray(m, out)
 		}
 		return
 	}
@@ -71,10 +71,19 @@ func (c *Conn) receiveResponse(now time.Time, m *Message, size int, out *Batch) 
 	x.answer(now, m, nil, 0)
 }
 
+// stray rejects a response that nobody waits for. A NON is only where it is a notification,
+// so that the peer stops (RFC 7641 section 3.6).
+func (c *Conn) stray(m *Message, out *Batch) {
+	_, notification := option(m.Options, message.Observe)
+	if m.Type == message.Confirmable || m.Type == message.NonConfirmable && notification {
+		c.empty(message.Reset, m.MessageID, out)
+	}
+}
+
 // standsAlone tells whether a response counts that cannot be told to answer a copy of ours. On
 // the plain lane that is a block of the response only: an error would have us start over.
 func (c *Conn) standsAlone(m *Message) bool {
-	if c.config.Secure {
+	if c.trusted() {
 		return m.Type != message.Acknowledgement
 	}
 	_, found := option(m.Options, message.Block2)

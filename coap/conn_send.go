@@ -42,7 +42,7 @@ func (c *Conn) Advance(now time.Time, out *Batch) {
 			c.send(now, it, out)
 		}
 	}
-	if !c.config.Secure {
+	if !c.trusted() {
 		c.prod(now)
 	}
 	c.pump(now, out)
@@ -61,10 +61,10 @@ func (c *Conn) prod(now time.Time) {
 // expire ends the exchanges whose time has passed.
 func (c *Conn) expire(now time.Time) {
 	for _, x := range append(slices.Clone(c.open), c.queue...) {
-		if now.Before(x.deadline) {
+		if x.deadline.IsZero() || now.Before(x.deadline) {
 			continue
 		}
-		if !x.delivered {
+		if !x.delivered && !x.leaving {
 			c.emit(Event{Kind: EventFailed, ID: x.id, Err: ErrTimeout})
 		}
 		c.remove(x)
@@ -76,7 +76,7 @@ func (c *Conn) findExpiry() {
 	c.expiry = time.Time{}
 	for _, list := range [...][]*exchange{c.open, c.queue} {
 		for _, x := range list {
-			c.expiry = earlier(c.expiry, x.deadline)
+			c.expiry = earlier(c.expiry, x.deadline) // none: an observation
 		}
 	}
 }
@@ -96,7 +96,7 @@ func (c *Conn) remove(x *exchange) {
 	}
 	c.open, c.queue, c.ready = without(c.open, x), without(c.queue, x), without(c.ready, x)
 	x.message, x.down, x.closed = Message{}, assembly{}, true
-	if len(c.queue) == 0 && !x.deadline.After(c.expiry) {
+	if len(c.queue) == 0 && !x.deadline.IsZero() && !x.deadline.After(c.expiry) {
 		c.findExpiry() // with a long queue expire does that, some time too early
 	}
 }
@@ -138,7 +138,7 @@ func (c *Conn) pump(now time.Time, out *Batch) {
 func (c *Conn) place() bool {
 	active := 0
 	for _, x := range c.open {
-		if x.ping || x.delivered {
+		if x.ping || x.delivered || x.watching {
 			continue
 		}
 		active++
@@ -160,10 +160,15 @@ func (c *Conn) start(x *exchange) {
 
 // name gives an exchange a token that was never used.
 func (c *Conn) name(x *exchange) {
-	if c.config.Secure {
+	switch {
+	case c.config.Secure:
 		c.token++
 		x.key = c.token
-	} else {
+	case c.config.Peer:
+		for x.key = 0; x.key == 0 || c.byToken[x.key] != nil; {
+			x.key = c.random(peerToken)
+		}
+	default:
 		for x.key = c.random(tagSize); c.byToken[x.key] != nil; {
 			x.key = c.random(tagSize)
 		}
@@ -179,7 +184,7 @@ func (c *Conn) freshTag() []byte {
 
 // exchange returns the exchange with a token, nil if there is none.
 func (c *Conn) exchange(token message.Token) *exchange {
-	if c.config.Secure {
+	if c.trusted() {
 		return c.byToken[tokenNumber(token)]
 	}
 	if len(token) != tagSize+1 {
@@ -241,59 +246,4 @@ func (c *Conn) addOption(id message.OptionID, value []byte) {
 		i--
 	}
 	c.scratch.Options = slices.Insert(options, i, message.Option{ID: id, Value: value})
-}
-
-// keep copies what of m is to outlive its datagram, without the options of a
-// block-wise transfer.
-func keep(m *Message, payload bool) Message {
-	size := 0
-	for _, o := range m.Options {
-		size += len(o.Value)
-	}
-	if payload {
-		size += len(m.Payload)
-	}
-	buf := make([]byte, 0, size)
-	kept := Message{Code: m.Code, Options: make(message.Options, 0, len(m.Options))}
-	for _, o := range m.Options {
-		if transferOption(o.ID) {
-			continue
-		}
-		n := len(buf)
-		buf = append(buf, o.Value...)
-		kept.Options = append(kept.Options, message.Option{ID: o.ID, Value: buf[n:len(buf):len(buf)]})
-	}
-	if payload && len(m.Payload) > 0 {
-		n := len(buf)
-		kept.Payload = append(buf, m.Payload...)[n:]
-	}
-	return kept
-}
-
-func transferOption(id message.OptionID) bool {
-	switch id {
-	case message.Block1, message.Block2, message.Size1, message.Size2, optionRequestTag:
-		return true
-	}
-	return false
-}
-
-// understood tells whether every critical option is one that this package or a handler
-// knows: those of RFC 7252, 7959, 7641, 7967, 8768 and 9175.
-func understood(options message.Options) bool {
-	for _, o := range options {
-		if isCritical(o.ID) && !known(o.ID) {
-			return false
-		}
-	}
-	return true
-}
-
-func known(id message.OptionID) bool {
-	switch id {
-	case message.IfMatch, message.URIHost, message.IfNoneMatch, message.URIPort, message.URIPath, message.URIQuery,
-		message.Accept, message.Block1, message.Block2, message.ProxyURI, message.ProxyScheme:
-		return true
-	}
-	return false
 }

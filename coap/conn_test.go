@@ -20,6 +20,7 @@ type testPair struct {
 	handled  [2]map[uint64]int // by token
 	bodies   [2][][]byte       // requests handled at each end
 	done     [2]map[uint64]Event
+	news     [2][]Event // of observations, the first response too
 	respond  func(m Message) Message
 	thinking func() time.Duration
 	later    []pending
@@ -87,6 +88,11 @@ func (a *application) events(now time.Time, out *Batch) {
 		e, ok := p.conns[a.end].Next()
 		if !ok {
 			return
+		}
+		if _, found := option(e.Message.Options, message.Observe); found || e.Kind == EventNotification || e.Kind == EventCancelled {
+			if e.Kind != EventRequest {
+				p.news[a.end] = append(p.news[a.end], e)
+			}
 		}
 		if e.Kind != EventRequest {
 			p.done[a.end][e.ID] = e

@@ -16,6 +16,7 @@ const (
 	echoRoom    = 3  // of the header of an Echo option
 	largestEcho = 40 // bytes, RFC 9175 section 2.2.1
 	tagRoom     = 3 + tagSize
+	peerToken   = 4 // bytes
 )
 
 // An exchange is a request of ours until its whole response is here: all the blocks of
@@ -24,8 +25,8 @@ const (
 type exchange struct {
 	conn     *Conn
 	id       uint64
-	key      uint64 // the token as a number; on the plain lane its first 3 bytes
-	deadline time.Time
+	key      uint64    // the token as a number; on the plain lane its first 3 bytes
+	deadline time.Time // zero while it observes and waits
 	ping     bool
 	waiting  bool // in Conn.ready
 	closed   bool
@@ -54,7 +55,9 @@ type exchange struct {
 	stuck    int // times that nothing came forward for long
 
 	download
-	delivered bool // on the plain lane: until Refetch or the deadline
+	watch
+	unanswered bool // No-Response: it ends when it has arrived
+	delivered  bool // on the plain lane: until Refetch or the deadline
 }
 
 // newExchange checks that a request can be sent.
@@ -76,11 +79,15 @@ func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 	}
 	m.Payload = body
 	x := &exchange{conn: c, message: m, echo: o.Echo, header: size + tagSize + 1}
-	if c.config.Secure {
+	switch {
+	case c.config.Secure:
 		x.header = size + tokenSize(c.token+maxQueue)
-	} else {
+	case c.config.Peer:
+		x.header, x.stepwise = size+peerToken+echoRoom+largestEcho, true
+	default:
 		x.header += tagRoom + echoRoom + max(EchoSize, len(o.Echo))
 	}
+	x.register(&m)
 	szx, whole, ok := x.fit()
 	x.whole = whole
 	x.cut(szx)
@@ -131,7 +138,7 @@ func (x *exchange) newBlock(n uint32) *item {
 	if x.ping {
 		kind = itemPing
 	}
-	*it = item{owner: x, kind: kind, number: n, slow: x.conn.config.Secure && n == x.count-1 && !x.ping}
+	*it = item{owner: x, kind: kind, number: n, slow: x.conn.trusted() && n == x.count-1 && !x.ping}
 	x.items = append(x.items, it)
 	return it
 }
@@ -186,8 +193,8 @@ func (x *exchange) fill(it *item, m *Message) {
 	c := x.conn
 	m.Code, m.Token = x.message.Code, c.tokenOf(x, it)
 	for _, o := range x.message.Options {
-		if it.kind == itemPull && o.ID == message.ContentFormat {
-			continue // it describes the payload, and a pull has none
+		if it.kind == itemPull && (o.ID == message.ContentFormat || o.ID == message.Observe) {
+			continue // a pull has no payload, and is no registration
 		}
 		m.Options = append(m.Options, o)
 	}
@@ -217,7 +224,7 @@ func (x *exchange) fillBlock(n uint32, m *Message) {
 		b := Block{Number: n, More: n < x.count-1, SZX: x.szx}
 		m.Payload = m.Payload[b.Offset():min(b.Offset()+b.Size(), len(m.Payload))]
 		c.addBlock(message.Block1, b)
-		if n == 0 && c.config.Secure { // so that the peer can refuse early
+		if n == 0 && c.trusted() { // so that the peer can refuse early
 			c.addUint(message.Size1, uint32(len(x.message.Payload)))
 		}
 	}
@@ -229,7 +236,7 @@ func (x *exchange) fillBlock(n uint32, m *Message) {
 // tokenOf returns the token of an item in bytes: inside records the exchange's number in
 // the fewest bytes, on the plain lane its random bytes and one that tells items apart.
 func (c *Conn) tokenOf(x *exchange, it *item) message.Token {
-	if c.config.Secure {
+	if c.trusted() {
 		return c.numberToken(x.key)
 	}
 	tail := byte(it.number) & 0x7f

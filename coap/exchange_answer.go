@@ -16,18 +16,22 @@ const (
 // request is complete and its response will be a message of its own (RFC 7252 section
 // 5.2.2). That is then in the hands of the peer's recovery. On the plain lane anybody can
 // say so, and the last block stays needed.
-func (x *exchange) acknowledged(now time.Time, it *item) {
+func (x *exchange) acknowledged(now time.Time, it *item, _ uint64) {
 	switch {
 	case x.closed || !it.listed:
+	case x.leaving:
+		x.conn.remove(x)
 	case it.kind == itemPing:
 		x.pong()
 	case it.kind == itemPull:
-		if x.conn.config.Secure {
+		if x.conn.trusted() {
 			x.park(it)
 		} else { // it stays needed, since anybody can say so
 			it.parked = true
 		}
-	case x.conn.config.Secure:
+	case x.conn.trusted() && x.unanswered:
+		x.deliver(Message{})
+	case x.conn.trusted():
 		x.separate, x.cursor, x.again = true, x.count, nil
 		x.finishAll(itemBlock)
 	default:
@@ -47,7 +51,9 @@ func (x *exchange) reset(_ time.Time, it *item) {
 	case x.closed || x.delivered:
 	case it.kind == itemPing:
 		x.pong()
-	case x.conn.config.Secure && it.sequence >= x.restart:
+	case x.leaving:
+		x.conn.remove(x)
+	case x.conn.trusted() && it.sequence >= x.restart:
 		x.conn.fail(x, ErrReset)
 	}
 }
@@ -60,6 +66,9 @@ func (x *exchange) answer(now time.Time, m *Message, it *item, sequence uint64) 
 	pull := it != nil && it.kind == itemPull
 	switch {
 	case x.closed || x.delivered || err1 != nil || err2 != nil || it != nil && sequence < x.restart:
+	case x.leaving:
+		x.conn.remove(x)
+	case x.watching && !x.current(now, m, it, block2, has2):
 	case m.Code == codes.Continue:
 		x.proceed(now, m, it, block1, has1)
 	case m.Code == codes.RequestEntityIncomplete:
@@ -72,6 +81,8 @@ func (x *exchange) answer(now time.Time, m *Message, it *item, sequence uint64) 
 		x.ack(now, block1.Number)
 	case has2:
 		x.take(now, m, block2)
+	case pull && it.number > 0 && x.watching: // what it belonged to has been replaced
+		x.discard(now)
 	case pull && it.number > 0:
 		x.refused(now, it)
 	default:
@@ -213,7 +224,7 @@ func (x *exchange) begin(now time.Time, szx uint8) {
 	x.restart, x.restarts = c.recovery.packets.next, x.restarts+1
 	x.acked, x.cursor, x.again, x.separate, x.fresh = bits{}, 0, nil, false, false
 	switch changed := szx != x.szx; {
-	case c.config.Secure:
+	case c.trusted():
 		delete(c.byToken, x.key)
 		c.name(x)
 	case changed: // another size is another transfer
@@ -229,8 +240,11 @@ func (x *exchange) begin(now time.Time, szx uint8) {
 // deliver ends the exchange. On the plain lane it stays, for Refetch.
 func (x *exchange) deliver(m Message) {
 	c := x.conn
+	if x.observed(&m) {
+		return
+	}
 	c.emit(Event{Kind: EventResponse, ID: x.id, Message: m})
-	if c.config.Secure {
+	if c.trusted() {
 		c.remove(x)
 		return
 	}

@@ -66,7 +66,7 @@ func (x *exchange) nextPull() *item {
 		}
 		it := &item{owner: x, kind: itemPull, number: n}
 		x.items = append(x.items, it)
-		if !x.conn.config.Secure && !x.headed && !x.stepwise {
+		if !x.conn.trusted() && !x.headed && !x.stepwise {
 			x.twin, x.twins = it, x.pullCopies()-1
 			if x.twins == 0 {
 				x.twin = nil
@@ -131,7 +131,7 @@ func (x *exchange) take(now time.Time, m *Message, b Block) {
 // decline drops a block that is larger than those which are here. Where the peer has sent it
 // by itself, block 0 has to be asked for.
 func (x *exchange) decline(b Block) {
-	if b.Number == 0 && !x.headed && x.conn.config.Secure && x.find(itemBlock, x.count-1) == nil {
+	if b.Number == 0 && !x.headed && x.conn.trusted() && x.find(itemBlock, x.count-1) == nil {
 		x.again = append(x.again[:0], x.count-1)
 		x.conn.kick(x)
 	}

@@ -61,7 +61,7 @@ func (x *exchange) arrived() bool { return x.headed || x.acked.size == x.count }
 // shrink begins what is too large for the path again, in smaller blocks.
 func (x *exchange) shrink(now time.Time) {
 	szx, whole, _ := x.fit()
-	if x.ping || x.delivered || szx == x.szx && whole == x.whole && szx >= x.download.szx {
+	if x.ping || x.delivered || x.idle() || szx == x.szx && whole == x.whole && szx >= x.download.szx {
 		return
 	}
 	c, arrived := x.conn, x.arrived()

@@ -121,7 +121,7 @@ func TestEcho(t *testing.T) {
 	if n := lane.count(func(m *Message) bool { _, found := block1Of(m); return found }); n != 6 {
 		t.Errorf("%d blocks sent", n)
 	}
-	p.device.Cancel(p.id)
+	p.cancel()
 	lane.received = nil
 	p.post([]byte("known"), RequestOptions{Echo: lane.demand})
 	if e := p.result(); e.Kind != EventResponse || len(lane.received) != 1 {
@@ -161,7 +161,7 @@ func TestRefetch(t *testing.T) {
 	if len(lane.posts) > 1 && !bytes.Equal(lane.posts[0], lane.posts[1]) {
 		t.Error("another request went out")
 	}
-	p.device.Cancel(p.id)
+	p.cancel()
 	p.device.Refetch(p.now, p.id, &out)
 	if out.Len() != 0 || !p.device.Deadline().IsZero() {
 		t.Errorf("%d datagrams after Cancel, deadline %v", out.Len(), p.device.Deadline())
@@ -256,7 +256,8 @@ func TestNSTART(t *testing.T) {
 	if n := len(p.handled[1]); n != nstart {
 		t.Fatalf("%d requests at once", n)
 	}
-	p.conns[0].Cancel(ids[3])
+	var none Batch
+	p.conns[0].Cancel(p.now, ids[3], &none)
 	cancelled := p.now
 	p.run(time.Second, func() bool { return len(p.handled[1]) > nstart })
 	if took := p.now.Sub(cancelled); took != p.delay {

@@ -26,8 +26,8 @@ const (
 
 // An owner is what an item belongs to: an exchange, or an entry of the server role.
 type owner interface {
-	fill(it *item, m *Message) // everything but type and message ID
-	acknowledged(now time.Time, it *item)
+	fill(it *item, m *Message)                             // everything but type and message ID
+	acknowledged(now time.Time, it *item, sequence uint64) // of the copy
 	reset(now time.Time, it *item)
 }
 
@@ -54,6 +54,8 @@ type item struct {
 	copies     int    // in flight
 	repeats    uint8  // of it, doubled or not
 	sequence   uint64 // of the newest copy
+	id         uint16 // on the wire, of all copies, where numbered
+	numbered   bool
 	at         time.Time
 	prev, next *item
 	trial
@@ -90,6 +92,8 @@ type recovery struct {
 
 	gone      int // copies given up that are still on the way
 	goneUntil time.Time
+
+	sameID bool // copies of an item have one message ID (RFC 7252 section 4.2)
 
 	met         bool // something has been heard on this path just now
 	heard       bool // the peer has ever answered
@@ -131,6 +135,10 @@ func (r *recovery) record(now time.Time, it *item) uint16 {
 	}
 	r.unlink(it)
 	r.link(it)
+	if r.sameID && it.numbered {
+		return it.id
+	}
+	it.id, it.numbered = id, true
 	return id
 }
 
@@ -217,7 +225,9 @@ func (r *recovery) answered(now time.Time, id uint16) (*item, uint64) {
 	if p.item == nil {
 		return nil, 0
 	}
-	r.rtt.Update(now.Sub(p.at))
+	if !r.sameID || p.sequence == p.item.sequence { // else it may answer another copy
+		r.rtt.Update(now.Sub(p.at))
+	}
 	r.listen(now)
 	if p.item.copies > 0 {
 		p.item.copies--

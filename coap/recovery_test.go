@@ -8,9 +8,9 @@ import (
 // A silentOwner owns items in tests of the recovery alone.
 type silentOwner struct{}
 
-func (silentOwner) fill(*item, *Message)          {}
-func (silentOwner) acknowledged(time.Time, *item) {}
-func (silentOwner) reset(time.Time, *item)        {}
+func (silentOwner) fill(*item, *Message)                  {}
+func (silentOwner) acknowledged(time.Time, *item, uint64) {}
+func (silentOwner) reset(time.Time, *item)                {}
 
 func at(d time.Duration) time.Time { return testStart.Add(d) }
 

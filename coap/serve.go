@@ -25,6 +25,9 @@ type serving struct {
 	answered       int      // of them
 	held           int      // bytes in all entries
 	delayed        []*entry // acknowledgements held back, in the order of ackAt
+	observed       []*entry // open observations
+	value          uint32   // Observe, of the newest notification of any
+	peers
 }
 
 type entryState uint8
@@ -61,6 +64,10 @@ type entry struct {
 	hasBlock1 bool
 	item      item // the separate response
 
+	observation
+	suppress uint32 // No-Response (RFC 7967 section 2.1)
+	named           // Config.Peer
+
 	held         int // bytes
 	used         time.Time
 	older, newer *entry
@@ -75,6 +82,9 @@ func (s *serving) deadline() time.Time {
 	if len(s.delayed) > 0 {
 		at = earlier(at, s.delayed[0].ackAt)
 	}
+	for _, e := range s.observed {
+		at = earlier(at, e.due())
+	}
 	return at
 }
 
@@ -88,6 +98,7 @@ func (c *Conn) serveDue(now time.Time, out *Batch) {
 		e.separate = true
 		c.empty(message.Acknowledgement, e.ackID, out)
 	}
+	c.notifyDue(now, out)
 	for s.oldest != nil && !now.Before(s.oldest.used.Add(entryLifetime)) {
 		s.forget(s.oldest)
 	}
@@ -118,21 +129,32 @@ func (c *Conn) entry(token message.Token) (e *entry, known bool) {
 	if key == 0 || s.seen.has(key) {
 		return nil, false
 	}
-	if len(s.entries)-s.answered >= maxUnanswered {
-		return nil, true
+	if e = c.newEntry(key); e != nil {
+		s.seen.add(key)
+	}
+	return e, true
+}
+
+// newEntry returns nil where there is no place.
+func (c *Conn) newEntry(key uint64) *entry {
+	s := &c.server
+	if len(s.entries)-s.answered-len(s.observed) >= maxUnanswered {
+		return nil
 	}
 	if s.entries == nil {
 		s.entries = make(map[uint64]*entry)
 	}
-	s.seen.add(key)
-	e = &entry{conn: c, key: key}
+	e := &entry{conn: c, key: key}
 	s.entries[key] = e
-	return e, true
+	return e
 }
 
 // use makes e the one to be forgotten last.
 func (s *serving) use(now time.Time, e *entry) {
 	s.unlink(e)
+	if e.observing {
+		return
+	}
 	e.used, e.older, e.linked = now, s.newest, true
 	if s.newest != nil {
 		s.newest.newer = e
@@ -173,6 +195,7 @@ func (s *serving) forget(e *entry) {
 	}
 	e.conn.recovery.finish(&e.item)
 	delete(s.entries, e.key)
+	s.unname(e)
 	e.response, e.content, e.body = Message{}, representation{}, assembly{}
 }
 

@@ -11,28 +11,33 @@ import (
 // receiveRequest takes a request of the peer, or a block or pull of one (protocol
 // section 12). On the plain lane a device serves nothing.
 func (c *Conn) receiveRequest(now time.Time, m *Message, badOption bool, out *Batch) {
-	if !c.config.Secure {
+	if !c.trusted() {
 		c.reject(m, out)
 		return
 	}
 	block1, has1, err1 := optionBlock(m.Options, message.Block1)
 	block2, has2, err2 := optionBlock(m.Options, message.Block2)
 	switch {
-	case badOption || !understood(m.Options): // RFC 7252 section 5.4.1
+	case badOption || !c.understood(m.Options): // RFC 7252 section 5.4.1
 		c.refuse(m, codes.BadOption, out)
 		return
 	case err1 != nil || err2 != nil:
 		c.refuse(m, codes.BadRequest, out)
 		return
 	}
-	e, known := c.entry(m.Token)
+	pull := has2 && block2.Number > 0 && !has1 && (len(m.Payload) == 0 || c.config.Peer)
+	e, known := c.find(m, pull, block1, has1)
 	switch {
+	case !known && c.config.Peer:
+		c.refuse(m, codes.RequestEntityIncomplete, out)
 	case !known:
 		c.reject(m, out)
 	case e == nil:
 		c.refuse(m, codes.ServiceUnavailable, out)
-	case has2 && block2.Number > 0 && !has1 && len(m.Payload) == 0:
+	case pull:
 		e.pull(now, m, block2, out)
+	case e.cancels(m):
+		e.cancel(now, m, out)
 	default:
 		e.block1, e.hasBlock1 = block1, has1
 		switch {
@@ -187,6 +192,7 @@ func (e *entry) handle(now time.Time, m *Message, request Message, out *Batch) {
 	s.unlink(e)
 	s.hold(e, 0)
 	e.state, e.begun, e.silent = entryHandling, true, m.Type != message.Confirmable
+	e.asks(&request)
 	e.wait(now, m, out)
 	e.conn.emit(Event{Kind: EventRequest, ID: e.key, Message: request})
 }
@@ -214,13 +220,13 @@ func (e *entry) pull(now time.Time, m *Message, b Block, out *Batch) {
 	c := e.conn
 	if e.state == entryAnswered {
 		c.server.use(now, e)
-		e.answerPull(now, m.Type, m.MessageID, b, out)
+		e.answerPull(now, m.Token, m.Type, m.MessageID, b, out)
 		return
 	}
 	if e.state == entryReceiving {
 		c.server.use(now, e)
 	}
-	if !e.park(b) {
+	if c.config.Peer || !e.park(b) { // a peer knows nothing of parking
 		return
 	}
 	if m.Type == message.Confirmable {

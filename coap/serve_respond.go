@@ -41,16 +41,20 @@ func (c *Conn) checkResponse(m *Message) error {
 func (e *entry) respond(now time.Time, m Message, out *Batch) {
 	c := e.conn
 	e.state, e.response = entryAnswered, m
+	agreed := e.agreed()
 	e.divide()
 	c.server.answered++
+	if agreed {
+		e.open(now)
+	}
 	c.server.hold(e, len(m.Payload))
 	c.server.settle(e)
 	switch {
 	case e.silent:
 		e.answer(now, message.NonConfirmable, -1, out)
+	case e.separate && e.suppressed():
 	case e.separate:
-		e.item = item{owner: e, kind: itemResponse}
-		c.send(now, &e.item, out)
+		e.confirmed(now, out)
 	default:
 		e.answer(now, message.Acknowledgement, e.ackID, out)
 	}
@@ -61,15 +65,17 @@ func (e *entry) respond(now time.Time, m Message, out *Batch) {
 // divide decides whether the response needs blocks, and of which size: the peer may have
 // asked for smaller ones (RFC 7959 section 2.4).
 func (e *entry) divide() {
+	c := e.conn
 	room := e.conn.size.limit
 	head := Message{Code: e.response.Code, Options: e.response.Options, Type: message.Confirmable}
 	size, err := coder.DefaultCoder.Size(head)
 	if err != nil {
 		size = 0 // it has been checked
 	}
-	size += tokenSize(e.key) + blockRoom
+	size += c.tokenRoom(e) + blockRoom + observeRoom
 	body := e.response.Payload
 	asked := 16 << min(e.szx, maxSZX)
+	e.blockwise = false
 	if size+len(body) <= room && (e.szx == maxSZX || len(body) <= asked) {
 		return
 	}
@@ -90,9 +96,12 @@ func (e *entry) divide() {
 // first block.
 func (e *entry) fill(_ *item, m *Message) {
 	c := e.conn
-	m.Code, m.Token = e.response.Code, c.numberToken(e.key)
+	m.Code, m.Token = e.response.Code, c.entryToken(e)
 	m.Options = append(m.Options, e.response.Options...)
 	m.Payload = e.response.Payload
+	if e.observing {
+		c.addUint(message.Observe, e.value)
+	}
 	if e.blockwise {
 		e.fillBlock(Block{SZX: e.szx}, m)
 		c.addUint(message.Size2, uint32(len(e.content.body)))
@@ -115,6 +124,12 @@ func (e *entry) fillBlock(b Block, m *Message) bool {
 
 // answer sends the response: on the acknowledgement of a copy, or as NON.
 func (e *entry) answer(now time.Time, t message.Type, id int32, out *Batch) {
+	if e.suppressed() {
+		if t == message.Acknowledgement {
+			e.conn.empty(t, id, out)
+		}
+		return
+	}
 	m := e.conn.blank()
 	e.fill(nil, m)
 	m.Type, m.MessageID = t, id
@@ -135,18 +150,23 @@ func (e *entry) repeat(now time.Time, m *Message, out *Batch) {
 func (e *entry) answerParked(now time.Time, out *Batch) {
 	for _, b := range e.parked {
 		if e.blockwise { // otherwise nobody needs them any more
-			e.answerPull(now, message.NonConfirmable, -1, b, out)
+			e.answerPull(now, e.token, message.NonConfirmable, -1, b, out)
 		}
 	}
 	e.parked = nil
 }
 
 // answerPull sends block b of the response. The options of the first block need not be
-// repeated, since one token names one response.
-func (e *entry) answerPull(now time.Time, t message.Type, id int32, b Block, out *Batch) {
+// repeated, since one token names one response; a peer of another kind gets them.
+func (e *entry) answerPull(now time.Time, token message.Token, t message.Type, id int32, b Block, out *Batch) {
 	c := e.conn
 	m := c.blank()
-	m.Type, m.MessageID, m.Token = t, id, c.numberToken(e.key)
+	m.Type, m.MessageID, m.Token = t, id, token
+	if c.config.Secure {
+		m.Token = c.numberToken(e.key)
+	} else {
+		m.Options = append(m.Options, e.response.Options...)
+	}
 	if t == message.Confirmable {
 		m.Type = message.Acknowledgement
 	} else {
@@ -181,8 +201,20 @@ func (e *entry) narrow(szx uint8) {
 	}
 }
 
-// acknowledged takes the ACK for a separate response.
-func (e *entry) acknowledged(_ time.Time, it *item) { e.conn.recovery.finish(it) }
+// confirmed sends the response, or what it is by now, as a message of its own.
+func (e *entry) confirmed(now time.Time, out *Batch) {
+	e.item = item{owner: e, kind: itemResponse}
+	e.conn.send(now, &e.item, out)
+}
+
+// acknowledged takes the ACK for a separate response or a notification.
+func (e *entry) acknowledged(now time.Time, it *item, sequence uint64) {
+	e.conn.recovery.finish(it)
+	e.notified(now, sequence)
+}
 
 // reset takes the RST of a peer that has the response already, or does not want it.
-func (e *entry) reset(_ time.Time, it *item) { e.conn.recovery.finish(it) }
+func (e *entry) reset(now time.Time, it *item) {
+	e.conn.recovery.finish(it)
+	e.end(now, nil)
+}

@@ -64,7 +64,9 @@ func (c *Conn) forget(id uint64) {
 	defer c.mu.Unlock()
 	delete(c.waiting, id)
 	if !c.closed {
-		c.device.Cancel(id)
+		now := time.Now()
+		c.device.Cancel(now, id, &c.out)
+		c.flush(now)
 	}
 }
 

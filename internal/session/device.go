@@ -195,10 +195,11 @@ func (d *Device) Ping(now time.Time, out *Outbox) (uint64, error) {
 	return id, nil
 }
 
-// Cancel forgets a request; no event comes for it.
-func (d *Device) Cancel(id uint64) {
+// Cancel forgets a request; no event comes for it. Of an observation the server is told.
+func (d *Device) Cancel(now time.Time, id uint64, out *Outbox) {
 	if d.state == open {
-		d.ch.coap.Cancel(id)
+		d.ch.coap.Cancel(now, id, &d.scrap)
+		d.settle(now, out)
 	}
 }
 

@@ -12,12 +12,14 @@ type EventKind uint8
 
 // The kinds of Event.
 const (
-	EventOpen     EventKind = iota // Device: m2 has opened
-	EventClosed                    // the session has ended, Err says why
-	EventRequest                   // a request of the peer, to be answered with Respond
-	EventResponse                  // the response to request ID, or its failure in Err
-	EventPong                      // the answer to ping ID, or its failure in Err
-	EventWork                      // Server: public-key operations to be run
+	EventOpen         EventKind = iota // Device: m2 has opened
+	EventClosed                        // the session has ended, Err says why
+	EventRequest                       // a request of the peer, to be answered with Respond
+	EventResponse                      // the response to request ID, or its failure in Err
+	EventPong                          // the answer to ping ID, or its failure in Err
+	EventWork                          // Server: public-key operations to be run
+	EventNotification                  // a later state of what request ID observes
+	EventCancelled                     // the observation that the answer to request ID opened has ended
 )
 
 // An Event is what happened to a session.
@@ -58,6 +60,10 @@ func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
 		d.events = append(d.events, Event{Kind: EventRequest, ID: ev.ID, Message: ev.Message})
 	case coap.EventResponse:
 		d.events = append(d.events, Event{Kind: EventResponse, ID: ev.ID, Message: ev.Message})
+	case coap.EventNotification:
+		d.events = append(d.events, Event{Kind: EventNotification, ID: ev.ID, Message: ev.Message})
+	case coap.EventCancelled:
+		d.events = append(d.events, Event{Kind: EventCancelled, ID: ev.ID, Err: ev.Err})
 	case coap.EventPong:
 		d.pong(ev)
 	case coap.EventFailed:

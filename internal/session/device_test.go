@@ -44,7 +44,7 @@ func TestHintsEndAnAttempt(t *testing.T) {
 func TestHintThenSuccess(t *testing.T) {
 	p := newPair(t, newTestServer(nil), deviceConfig(handshake.ModeKEM))
 	p.device.failure(p.now, &HintError{coap.Unauthorized})
-	p.device.plain.Cancel(p.device.transfer) // as if the transfer had ended with it
+	p.device.plain.Cancel(p.now, p.device.transfer, new(coap.Batch)) // as if the transfer had ended with it
 	p.toServer.Reset()
 	p.pass(firstPause)
 	p.opened()

@@ -151,22 +151,6 @@ func (s *Server) settle(now time.Time, session *Session, out *Outbox) {
 	}
 }
 
-func (s *Server) take(session *Session, ev coap.Event) {
-	if ev.Kind == coap.EventRequest {
-		s.events = append(s.events, Event{Kind: EventRequest, ID: ev.ID, Message: ev.Message, Session: session})
-	}
-}
-
-// Respond answers an EventRequest.
-func (s *Server) Respond(now time.Time, session *Session, id uint64, m coap.Message, out *Outbox) error {
-	if session.state != confirmed {
-		return ErrClosed
-	}
-	err := session.ch.coap.Respond(now, id, m, &s.scrap)
-	s.settle(now, session, out)
-	return err
-}
-
 // Close ends all sessions and tells their devices.
 func (s *Server) Close(out *Outbox) {
 	for _, session := range s.sessions.all() {

@@ -52,10 +52,16 @@ type Request struct {
 	SessionID string         // of the session it came in
 	Remote    netip.AddrPort // where the sender was last heard from
 	Peer      Peer           // the sender's side of the session
-	// Register begins an observation, nil where the request asks for none. Handlers call
-	// Observe.
+	// Register begins an observation, nil where the request asks for none, and Postpone an
+	// answer that comes later. Handlers call Observe and Defer.
 	Register func() Observation
+	Postpone func() func(*Message) error
 }
+
+// Defer lets the handler return nil, and its place to another, before there is a response:
+// that is what the function is called with, once and from any goroutine. It fails where the
+// session has ended or there has been a response.
+func (r *Request) Defer() (respond func(*Message) error) { return r.Postpone() }
 
 // Path returns the Uri-Path options as an absolute path: "/", "/temperature", "/a/b".
 // A slash within an option is not told from one between two.

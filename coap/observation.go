@@ -3,6 +3,7 @@ package coap
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 )
 
@@ -10,14 +11,34 @@ import (
 // session has ended, or the observation was closed.
 var ErrObservationEnded = errors.New("coap: observation has ended")
 
-// A Peer is the other end of the session that a request came through, to which a handler
-// can send requests of its own.
+// A Peer is the other end, to which requests can be sent: for a handler the other end of the
+// session that a request came through, for a device its server. Its methods are safe for
+// concurrent use.
 type Peer interface {
 	// Do sends a request, whole body both ways, and returns its response. Without a
 	// deadline in ctx it gives up after 60 s.
 	Do(ctx context.Context, m Message) (Message, error)
+	// Observe sends a GET or FETCH that asks for all later states too (RFC 7641). The first
+	// comes by the Watch's Next as well; where the peer does not agree it is the only one.
+	Observe(ctx context.Context, m Message) (Watch, error)
+	// Ping asks for a sign of life (RFC 7252 section 4.3).
+	Ping(ctx context.Context) error
+	LocalAddr() netip.AddrPort
+	RemoteAddr() netip.AddrPort // where the peer was last heard from
+	// Close ends the session and tells the peer.
+	Close() error
 	// Done is closed when the session has ended.
 	Done() <-chan struct{}
+}
+
+// A Watch is an observation of a resource of the peer's (RFC 7641), client side.
+type Watch interface {
+	// Next returns the newest state not yet seen, and waits for one. What has been
+	// overtaken by a newer state is not seen at all. Behind the last it fails with
+	// ErrObservationEnded, or with why the session has ended.
+	Next(ctx context.Context) (Message, error)
+	// Cancel ends the observation and tells the peer.
+	Cancel()
 }
 
 // An Observation is a peer's interest in a resource (RFC 7641), from the server's side.

@@ -68,7 +68,8 @@ func TestHandlersOfASession(t *testing.T) {
 	}, func(cfg *server.Config) { cfg.Handler = g })
 }
 
-// TestHandlersOverloaded: where all places are taken a request gets 5.03 with Max-Age.
+// TestHandlersOverloaded: where all places are taken a request gets 5.03 with Max-Age, which the
+// device obeys.
 func TestHandlersOverloaded(t *testing.T) {
 	g := new(gauge)
 	scenario(t, quiet, func(t *testing.T, w *world) {
@@ -86,13 +87,22 @@ func TestHandlersOverloaded(t *testing.T) {
 			done <- answer.Code
 		}()
 		time.Sleep(rtt)
-		answer, err := second.Get(t.Context(), "/x")
+		impatient, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		answer, err := second.Get(impatient, "/x")
 		age, ageErr := answer.Options.GetUint32(message.MaxAge)
 		if err != nil || answer.Code != coap.ServiceUnavailable || ageErr != nil || age == 0 {
 			t.Errorf("answer %v with Max-Age %d, %v: want 5.03 with one", answer.Code, age, err)
 		}
 		if code := <-done; code != coap.ContentCode {
 			t.Errorf("the one at work: %v", code)
+		}
+		began := time.Now()
+		if answer, err = second.Get(t.Context(), "/x"); err != nil || answer.Code != coap.ContentCode {
+			t.Errorf("asked again: %v, %v", answer.Code, err)
+		}
+		if waited := time.Since(began); waited < 500*time.Millisecond {
+			t.Errorf("asked again after %v, before the Max-Age of 1 s", waited)
 		}
 	}, func(cfg *server.Config) { cfg.Handler, cfg.MaxHandlers = g, 1 })
 }

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"runtime"
 	"time"
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
 )
 
@@ -33,6 +35,8 @@ type Config struct {
 
 	MaxUDPPayload int           // largest UDP payload, bytes; 0: 1232
 	IdleTimeout   time.Duration // after which the server may forget the session; 0: the server's
+	Handler       coap.Handler  // of what the server asks the device; nil: it has nothing
+	Log           *slog.Logger  // nil: none
 	Memory        *Memory       // shared by connections to speed up later handshakes; may be nil
 }
 

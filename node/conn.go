@@ -3,17 +3,16 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
 
-	"github.com/plgd-dev/go-coap/v3/message/codes"
-
-	"github.com/pqcoap/pqcoap/coap"
-	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
 
@@ -29,28 +28,30 @@ const errorPause = 10 * time.Millisecond
 // receiveBuffer holds the largest UDP payload.
 const receiveBuffer = 1 << 16
 
-// A Conn is a device's connection to its server.
+// A Conn is a device's connection to its server, a [coap.Peer]. It outlives its sessions: when
+// one has ended, the next request opens another.
 type Conn struct {
-	cfg    Config
-	socket PacketConn
-	server netip.AddrPort
-	done   sync.WaitGroup // the reader
+	cfg      Config
+	socket   PacketConn
+	server   netip.AddrPort
+	tasks    sync.WaitGroup // the reader and handlers
+	gone     chan struct{}  // closed by Close
+	cancel   context.CancelFunc
+	patience patience
 
-	mu      sync.Mutex
-	device  *session.Device
-	opened  chan struct{} // closed when the handshake under way has ended, well or not
-	open    bool
-	err     error // why the last session ended
-	closed  bool
-	waiting map[uint64]chan<- answer
-	timer   *time.Timer
-	out     session.Outbox
+	mu     sync.Mutex
+	owner  *endpoint.Owner
+	device *session.Device
+	opened chan struct{}      // closed when the handshake under way has ended, well or not
+	end    *endpoint.Endpoint // of the session that is open
+	err    error              // why the last session ended
+	closed bool
+	timer  *time.Timer
+	out    session.Outbox
 }
 
-type answer struct {
-	message coap.Message
-	err     error
-}
+// maxHandlers is how many of a device's handlers may be at work at once.
+const maxHandlers = 16
 
 // Dial opens a session with the server at addr, or the one that cfg names where addr is
 // empty. It returns when the server has proven that it holds the pinned key (in mode psk the
@@ -74,52 +75,61 @@ func Dial(ctx context.Context, addr string, cfg Config) (*Conn, error) {
 // closed with it, and when DialOn fails.
 func DialOn(ctx context.Context, socket PacketConn, server netip.AddrPort, cfg Config) (*Conn, error) {
 	c := &Conn{
-		cfg:     cfg,
-		socket:  socket,
-		server:  netip.AddrPortFrom(server.Addr().Unmap(), server.Port()),
-		waiting: make(map[uint64]chan<- answer),
+		cfg:    cfg,
+		socket: socket,
+		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()),
+		gone:   make(chan struct{}),
+	}
+	handlers, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	c.owner = &endpoint.Owner{
+		Lock: &c.mu, Context: handlers, Handler: cfg.Handler, Log: cfg.Log, Tasks: &c.tasks, Most: maxHandlers,
+	}
+	if c.owner.Log == nil {
+		c.owner.Log = slog.New(slog.DiscardHandler)
 	}
 	c.timer = time.AfterFunc(time.Hour, c.tick)
 	c.timer.Stop()
-	c.done.Add(1)
-	go c.read()
-	if err := c.ready(ctx); err != nil {
+	c.tasks.Go(c.read)
+	if _, err := c.ready(ctx); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("node: %s: %w", c.server, err)
 	}
 	return c, nil
 }
 
-// ready returns when a session is open; it starts a handshake where none is under way.
-func (c *Conn) ready(ctx context.Context) error {
-	c.mu.Lock()
-	if c.open || c.closed {
-		defer c.mu.Unlock()
-		if c.closed {
-			return ErrClosed
-		}
-		return nil
+// ready returns the open session's endpoint; it starts a handshake where none is under way.
+func (c *Conn) ready(ctx context.Context) (*endpoint.Endpoint, error) {
+	opened, end, err := c.underway()
+	if opened == nil {
+		return end, err
 	}
-	if c.opened == nil {
-		if err := c.start(); err != nil {
-			c.mu.Unlock()
-			return err
-		}
-	}
-	opened := c.opened
-	c.mu.Unlock()
-
 	select {
 	case <-opened:
 	case <-ctx.Done():
-		return c.giveUp(ctx)
+		return nil, c.giveUp(ctx)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.open {
-		return c.err
+	if c.end == nil {
+		return nil, c.err
 	}
-	return nil
+	return c.end, nil
+}
+
+// underway returns the endpoint, or what is closed when the handshake has ended.
+func (c *Conn) underway() (opened chan struct{}, end *endpoint.Endpoint, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return nil, nil, ErrClosed
+	case c.end != nil:
+		return nil, c.end, nil
+	case c.opened == nil:
+		err = c.start()
+	}
+	return c.opened, nil, err
 }
 
 // giveUp adds to the context's error what the server, or somebody else, has said so far.
@@ -162,7 +172,6 @@ func (c *Conn) start() error {
 
 // read takes datagrams until the socket is closed.
 func (c *Conn) read() {
-	defer c.done.Done()
 	buf := make([]byte, receiveBuffer)
 	for {
 		n, from, err := c.socket.ReadFromUDPAddrPort(buf)
@@ -218,19 +227,22 @@ func (c *Conn) flush(now time.Time) {
 func (c *Conn) take(now time.Time, ev session.Event) {
 	switch ev.Kind {
 	case session.EventOpen:
-		c.open = true
+		c.open()
 		c.cfg.Memory.note(c.server, now, c.device.Result(), c.device.RTT())
 		c.notePath(now)
 		close(c.opened)
-	case session.EventResponse, session.EventPong:
-		c.deliver(ev.ID, answer{ev.Message, ev.Err})
-	case session.EventRequest:
-		// A device serves nothing.
-		c.device.Respond(now, ev.ID, coap.Message{Code: codes.NotFound}, &c.out)
 	case session.EventClosed:
 		c.notePath(now)
 		c.ended(ev.Err)
+	default:
+		c.end.Take(now, ev)
 	}
+}
+
+func (c *Conn) open() {
+	c.end = endpoint.New(c.owner, &engine{c, c.device})
+	id := c.device.Result().SessionID
+	c.end.SessionID = hex.EncodeToString(id[:])
 }
 
 // notePath remembers what the path carries. It may have become less within a session.
@@ -242,23 +254,15 @@ func (c *Conn) notePath(now time.Time) {
 	c.cfg.Memory.notePath(c.server, now, c.device.PathPayload(), configured)
 }
 
-func (c *Conn) deliver(id uint64, a answer) {
-	if ch, ok := c.waiting[id]; ok {
-		delete(c.waiting, id)
-		ch <- a // has room for the one answer
-	}
-}
-
 // ended fails what is open. The next request starts a new handshake.
 func (c *Conn) ended(err error) {
 	c.err = err
-	if !c.open {
+	if c.end == nil {
 		close(c.opened)
+	} else {
+		c.end.End(err)
 	}
-	c.open, c.opened = false, nil
-	for id := range c.waiting {
-		c.deliver(id, answer{err: err})
-	}
+	c.end, c.opened = nil, nil
 }
 
 // Close ends the session, tells the server, and closes the socket.
@@ -273,24 +277,11 @@ func (c *Conn) Close() error {
 		c.flush(time.Now())
 	}
 	c.closed = true
+	close(c.gone)
+	c.cancel()
 	c.timer.Stop()
 	c.mu.Unlock()
 	err := c.socket.Close()
-	c.done.Wait()
+	c.tasks.Wait()
 	return err
-}
-
-// Stats is what the current session has cost.
-func (c *Conn) Stats() Stats {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.device.Stats()
-}
-
-// Session describes the current session: its ID, suite, mode and parameters. It is nil while
-// none is open.
-func (c *Conn) Session() *handshake.Result {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.device.Result()
 }

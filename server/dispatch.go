@@ -2,101 +2,92 @@ package server
 
 import (
 	"encoding/hex"
-	"errors"
-	"runtime/debug"
+	"net/netip"
 	"time"
 
-	"github.com/plgd-dev/go-coap/v3/message"
-	"github.com/plgd-dev/go-coap/v3/message/codes"
-
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
 
-// sessionHandlers is how many handlers one session may have at work. More requests of the
-// session wait, as many as the CoAP engine lets it have open, and no other session does.
-const sessionHandlers = 4
-
-// A backlog is what the server keeps for a session in Session.Owner.
-type backlog struct {
-	running int
-	waiting []session.Event
+// open makes the endpoint of a session, which the session keeps. The caller holds the lock.
+func (s *Server) open(opened *session.Session) {
+	p := endpoint.New(s.owner, &engine{s, opened})
+	id := opened.ID()
+	p.Device, p.SessionID = opened.Device(), hex.EncodeToString(id[:])
+	opened.Owner = p
 }
 
-// dispatch starts the handler of a request. The caller holds the lock.
-func (s *Server) dispatch(now time.Time, ev session.Event) {
-	b, ok := ev.Session.Owner.(*backlog)
-	if !ok {
-		b = new(backlog)
-		ev.Session.Owner = b
-	}
-	switch {
-	case s.closed:
-	case b.running >= sessionHandlers:
-		b.waiting = append(b.waiting, ev)
-	case s.handlers >= s.cfg.MaxHandlers:
-		s.engine.Respond(now, ev.Session, ev.ID, overloaded(), &s.out)
-	default:
-		b.running++
-		s.handlers++
-		request := s.request(ev)
-		s.tasks.Go(func() { s.handle(ev, b, request) })
-	}
-}
+// endpointOf is that of a session which has opened.
+func endpointOf(s *session.Session) *endpoint.Endpoint { return s.Owner.(*endpoint.Endpoint) }
 
-// overloaded is a 5.03 that asks to come again in a second (RFC 7252 section 5.9.3.4).
-func overloaded() coap.Message {
-	return coap.Message{
-		Code:    codes.ServiceUnavailable,
-		Options: message.Options{{ID: message.MaxAge, Value: []byte{1}}},
-	}
-}
-
-func (s *Server) request(ev session.Event) *coap.Request {
-	id := ev.Session.ID()
-	return &coap.Request{
-		Message:   ev.Message,
-		Device:    ev.Session.Device(),
-		SessionID: hex.EncodeToString(id[:]),
-		Remote:    ev.Session.Peer(),
-	}
-}
-
-// handle runs a handler outside the lock and sends its response.
-func (s *Server) handle(ev session.Event, b *backlog, request *coap.Request) {
-	response := s.serve(request)
+// Device is the session that a device has open, by its authenticated name: what it can be
+// asked through. It is nil where the device is not connected.
+func (s *Server) Device(name string) coap.Peer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b.running--
-	s.handlers--
-	if s.closed {
-		return
+	if opened := s.engine.Device(name); opened != nil {
+		return endpointOf(opened)
 	}
-	now := time.Now()
-	err := s.engine.Respond(now, ev.Session, ev.ID, *response, &s.out)
-	if errors.Is(err, coap.ErrFormat) { // any other error: the session has ended meanwhile
-		s.log.Error("handler's response has options or a code that it must not", "device", request.Device)
-		s.engine.Respond(now, ev.Session, ev.ID, coap.Message{Code: codes.InternalServerError}, &s.out)
-	}
-	for len(b.waiting) > 0 && b.running < sessionHandlers {
-		next := b.waiting[0]
-		b.waiting = b.waiting[1:]
-		s.dispatch(now, next)
-	}
-	s.flush(now)
+	return nil
 }
 
-// serve calls the application. What panics is answered 5.00 and logged; other devices must not
-// suffer for it.
-func (s *Server) serve(request *coap.Request) (response *coap.Message) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error("handler panicked", "device", request.Device, "panic", p, "stack", string(debug.Stack()))
-			response = &coap.Message{Code: codes.InternalServerError}
-		}
-	}()
-	if response = s.cfg.Handler.ServeCoAP(s.ctx, request); response == nil {
-		response = &coap.Message{Code: codes.NotFound}
+// An engine is the CoAP of one session, as its endpoint sees it.
+type engine struct {
+	server  *Server
+	session *session.Session
+}
+
+func (e *engine) Request(now time.Time, m coap.Message, opt coap.RequestOptions) (uint64, error) {
+	return e.server.engine.Request(now, e.session, m, opt, &e.server.out)
+}
+
+func (e *engine) Ping(now time.Time) (uint64, error) {
+	return e.server.engine.Ping(now, e.session, &e.server.out)
+}
+
+func (e *engine) Cancel(now time.Time, id uint64) {
+	e.server.engine.Cancel(now, e.session, id, &e.server.out)
+}
+
+func (e *engine) Respond(now time.Time, id uint64, m coap.Message) error {
+	return e.server.engine.Respond(now, e.session, id, m, &e.server.out)
+}
+
+func (e *engine) Notify(now time.Time, id uint64, m coap.Message) error {
+	return e.server.engine.Notify(now, e.session, id, m, &e.server.out)
+}
+
+func (e *engine) EndObservation(now time.Time, id uint64) {
+	e.server.engine.EndObservation(now, e.session, id)
+}
+
+func (e *engine) Room() bool { return e.server.engine.Room(e.session) }
+
+func (e *engine) LocalAddr() netip.AddrPort { return localAddr(e.server.socket) }
+
+func (e *engine) RemoteAddr() netip.AddrPort { return e.session.Peer() }
+
+func (e *engine) Flush(now time.Time) { e.server.flush(now) }
+
+// Close ends the session and tells the device.
+func (e *engine) Close() error {
+	s := e.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
 	}
-	return response
+	err := s.engine.CloseSession(e.session, &s.out)
+	s.flush(time.Now())
+	return err
+}
+
+// localAddr is the address of a socket.
+func localAddr(socket PacketConn) netip.AddrPort {
+	addr, err := netip.ParseAddrPort(socket.LocalAddr().String())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addr
 }

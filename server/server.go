@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
 
@@ -28,13 +29,13 @@ type Server struct {
 	work   chan *session.Work
 	tasks  sync.WaitGroup // workers and handlers
 
-	mu       sync.Mutex
-	socket   PacketConn
-	engine   *session.Server
-	out      session.Outbox
-	timer    *time.Timer
-	handlers int
-	closed   bool
+	mu     sync.Mutex
+	socket PacketConn
+	engine *session.Server
+	owner  *endpoint.Owner
+	out    session.Outbox
+	timer  *time.Timer
+	closed bool
 }
 
 // workQueue is how many m1 may wait for a worker: some 50 ms of work for one core.
@@ -80,6 +81,9 @@ func New(cfg Config) (*Server, error) {
 		IdleTimeout:   cfg.IdleTimeout,
 	})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.owner = &endpoint.Owner{
+		Lock: &s.mu, Context: s.ctx, Handler: cfg.Handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
+	}
 	return s, nil
 }
 
@@ -205,12 +209,14 @@ func (s *Server) take(now time.Time, ev session.Event) {
 			ev.Work.Busy()
 			s.engine.Done(now, ev.Work, &s.out)
 		}
-	case session.EventRequest:
-		s.dispatch(now, ev)
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
+		s.open(ev.Session)
 	case session.EventClosed:
 		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
+		endpointOf(ev.Session).End(ev.Err)
+	default:
+		endpointOf(ev.Session).Take(now, ev)
 	}
 }
 

@@ -18,6 +18,7 @@ var (
 	errPeerClosed = fmt.Errorf("%w by the peer", ErrClosed)
 	errReplaced   = fmt.Errorf("%w: the device has opened another", ErrClosed)
 	errIdle       = fmt.Errorf("%w: idle", ErrClosed)
+	errSilent     = fmt.Errorf("%w: the server is not heard any more", ErrClosed)
 	// ErrExhausted: a key of the session has reached its limit (RFC 9147 section 4.5.3).
 	ErrExhausted = errors.New("session has reached the limit of its keys")
 	// ErrHandshakeTimeout: no m2 that opens has come in time.
@@ -35,6 +36,10 @@ const leastPayload = 128 - 48
 
 // HandshakeTimeout is the deadline of a handshake (docs/protocol.md section 15).
 const HandshakeTimeout = 60 * time.Second
+
+// silence is how long a request has to go unanswered, and nothing else to be heard since it
+// was sent, until the server counts as not knowing the session any more.
+const silence = 20 * time.Second
 
 // pingAfter is how long an open session waits for the application to send the first record.
 const pingAfter = 50 * time.Millisecond
@@ -83,8 +88,10 @@ type Device struct {
 	hints     int
 
 	ch     *channel
-	pingAt time.Time // when the first record has to leave; zero: it has
-	first  uint64    // the ping that is the first record
+	heard  time.Time            // when a record last opened
+	asked  map[uint64]time.Time // when the requests that wait were sent
+	pingAt time.Time            // when the first record has to leave; zero: it has
+	first  uint64               // the ping that is the first record
 
 	scrap  coap.Batch
 	events []Event
@@ -97,7 +104,7 @@ func NewDevice(now time.Time, cfg DeviceConfig, out *Outbox) (*Device, error) {
 	if cfg.MaxUDPPayload == 0 {
 		cfg.MaxUDPPayload = MaxUDPPayload
 	}
-	d := &Device{cfg: cfg, deadline: now.Add(HandshakeTimeout)}
+	d := &Device{cfg: cfg, deadline: now.Add(HandshakeTimeout), asked: make(map[uint64]time.Time)}
 	d.stats.Started = now
 	d.plain = coap.NewConn(coap.Config{
 		Rand:       cfg.Rand,
@@ -133,6 +140,9 @@ func isRecord(first byte) bool { return first>>5 == 1 }
 func (d *Device) receiveRecords(now time.Time, datagram []byte, out *Outbox) {
 	got := d.ch.receive(now, datagram)
 	d.stats.Rejected += uint64(got.rejected + got.replayed)
+	if got.opened > 0 {
+		d.heard = now
+	}
 	d.settle(now, out)
 	if d.ch.closed && d.state == open {
 		d.end(errPeerClosed)
@@ -180,6 +190,9 @@ func (d *Device) Request(now time.Time, m coap.Message, opt coap.RequestOptions,
 	}
 	d.pingAt = time.Time{}
 	id, err := d.ch.coap.Request(now, m, opt, &d.scrap)
+	if err == nil {
+		d.asked[id] = now
+	}
 	d.settle(now, out)
 	return id, err
 }
@@ -200,6 +213,7 @@ func (d *Device) Cancel(now time.Time, id uint64, out *Outbox) {
 	if d.state == open {
 		d.ch.coap.Cancel(now, id, &d.scrap)
 		d.settle(now, out)
+		d.doubt(now, id)
 	}
 }
 
@@ -242,6 +256,27 @@ func (d *Device) Respond(now time.Time, id uint64, m coap.Message, out *Outbox) 
 	d.settle(now, out)
 	return err
 }
+
+// Notify sends a new state to the observation that the answer to request id opened: see
+// [coap.Conn.Notify].
+func (d *Device) Notify(now time.Time, id uint64, m coap.Message, out *Outbox) error {
+	if d.state != open {
+		return ErrClosed
+	}
+	err := d.ch.coap.Notify(now, id, m, &d.scrap)
+	d.settle(now, out)
+	return err
+}
+
+// EndObservation forgets an observation without a word.
+func (d *Device) EndObservation(now time.Time, id uint64) {
+	if d.state == open {
+		d.ch.coap.EndObservation(now, id)
+	}
+}
+
+// Room tells whether the server may open one observation more.
+func (d *Device) Room() bool { return d.state == open && d.ch.coap.Room() }
 
 // end closes the session, once.
 func (d *Device) end(err error) {

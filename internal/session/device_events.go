@@ -59,6 +59,7 @@ func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
 	case coap.EventRequest:
 		d.events = append(d.events, Event{Kind: EventRequest, ID: ev.ID, Message: ev.Message})
 	case coap.EventResponse:
+		delete(d.asked, ev.ID)
 		d.events = append(d.events, Event{Kind: EventResponse, ID: ev.ID, Message: ev.Message})
 	case coap.EventNotification:
 		d.events = append(d.events, Event{Kind: EventNotification, ID: ev.ID, Message: ev.Message})
@@ -67,7 +68,7 @@ func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
 	case coap.EventPong:
 		d.pong(ev)
 	case coap.EventFailed:
-		d.failed(ev)
+		d.failed(now, ev)
 	}
 }
 
@@ -80,10 +81,21 @@ func (d *Device) pong(ev coap.Event) {
 
 // failed reports a request or ping without an answer. Without one to its first record the
 // session has never been confirmed.
-func (d *Device) failed(ev coap.Event) {
+func (d *Device) failed(now time.Time, ev coap.Event) {
 	if ev.ID == d.first {
 		d.end(ErrHandshakeTimeout)
 		return
 	}
 	d.events = append(d.events, Event{Kind: EventResponse, ID: ev.ID, Err: ev.Err})
+	d.doubt(now, ev.ID)
+}
+
+// doubt ends a session of which nothing was heard while a request waited long in vain: the
+// server may have forgotten it.
+func (d *Device) doubt(now time.Time, id uint64) {
+	began, waits := d.asked[id]
+	delete(d.asked, id)
+	if waits && d.state == open && now.Sub(began) >= silence && d.heard.Before(began) {
+		d.end(errSilent)
+	}
 }

@@ -54,6 +54,33 @@ func (s *Server) Request(now time.Time, session *Session, m coap.Message, opt co
 	return id, err
 }
 
+// Ping asks the device for a sign of life; its answer comes as an EventPong.
+func (s *Server) Ping(now time.Time, session *Session, out *Outbox) (id uint64, err error) {
+	err = s.tell(now, session, out, func(c *coap.Conn) error {
+		id = c.Ping(now, &s.scrap)
+		return nil
+	})
+	return id, err
+}
+
+// Room tells whether the device may open one observation more.
+func (s *Server) Room(session *Session) bool {
+	return session.state == confirmed && session.ch.coap.Room()
+}
+
+// CloseSession ends one session and tells its device.
+func (s *Server) CloseSession(session *Session, out *Outbox) error {
+	if session.state != confirmed {
+		return ErrClosed
+	}
+	session.ch.close(session.peer, out, &s.stats.Records)
+	s.remove(session, ErrClosed)
+	return nil
+}
+
+// Device is the confirmed session of a named device, nil if there is none.
+func (s *Server) Device(name string) *Session { return s.sessions.byDevice[name] }
+
 // Cancel forgets a request; no event comes for it.
 func (s *Server) Cancel(now time.Time, session *Session, id uint64, out *Outbox) {
 	s.tell(now, session, out, func(c *coap.Conn) error {

@@ -1,0 +1,227 @@
+// Package endpoint is one end of an open session as an application sees it: requests with an
+// answer, observations in both roles, and handlers. It is the part that node and server
+// share between the events of internal/session and their callers' goroutines.
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/session"
+)
+
+// ErrEnded says that the session has ended.
+var ErrEnded = session.ErrClosed
+
+// An Engine is the CoAP of one session. Its methods are called under the owner's lock; Flush
+// is called after them, to send and to take events.
+type Engine interface {
+	Request(now time.Time, m coap.Message, opt coap.RequestOptions) (uint64, error)
+	Ping(now time.Time) (uint64, error)
+	Cancel(now time.Time, id uint64)
+	Respond(now time.Time, id uint64, m coap.Message) error
+	Notify(now time.Time, id uint64, m coap.Message) error
+	EndObservation(now time.Time, id uint64)
+	Room() bool // for one observation more of the peer's
+	LocalAddr() netip.AddrPort
+	RemoteAddr() netip.AddrPort
+	Close() error // not under the lock
+	Flush(now time.Time)
+}
+
+// An Owner is what the endpoints of one lock have in common.
+type Owner struct {
+	Lock    *sync.Mutex
+	Context context.Context // of the handlers
+	Handler coap.Handler    // nil: every request is answered 4.04
+	Log     *slog.Logger
+	Tasks   *sync.WaitGroup // the handlers at work
+	// Most is how many handlers may be at work at once; a request beyond it is answered 5.03.
+	Most int
+
+	working int
+}
+
+// An Endpoint is one end of one session, a [coap.Peer]. Its methods are safe for concurrent use, but those
+// that say that the caller holds the lock.
+type Endpoint struct {
+	owner  *Owner
+	engine Engine
+
+	Device    string // the authenticated name of the peer, where it has one
+	SessionID string
+
+	done    chan struct{}
+	err     error // once done
+	waiting map[uint64]chan<- answer
+	watches map[uint64]*Watch
+	served  map[uint64]*observation
+	running int
+	backlog []session.Event // requests that wait for a handler of this session
+}
+
+type answer struct {
+	message coap.Message
+	err     error
+}
+
+// New makes the endpoint of a session that is open.
+func New(owner *Owner, engine Engine) *Endpoint {
+	return &Endpoint{
+		owner: owner, engine: engine, done: make(chan struct{}),
+		waiting: make(map[uint64]chan<- answer),
+	}
+}
+
+// Take acts on an event of the session. The caller holds the lock, and flushes.
+func (p *Endpoint) Take(now time.Time, ev session.Event) {
+	switch ev.Kind {
+	case session.EventRequest:
+		p.dispatch(now, ev)
+	case session.EventResponse, session.EventPong:
+		p.deliver(ev.ID, answer{ev.Message, ev.Err})
+	case session.EventNotification:
+		if w := p.watches[ev.ID]; w != nil {
+			w.put(ev.Message)
+		}
+	case session.EventCancelled:
+		if o := p.served[ev.ID]; o != nil {
+			o.end()
+		}
+	}
+}
+
+// deliver gives a response to who waits for it. One that fails an observation ends that.
+func (p *Endpoint) deliver(id uint64, a answer) {
+	if ch, ok := p.waiting[id]; ok {
+		delete(p.waiting, id)
+		ch <- a // has room for the one answer
+		return
+	}
+	if w := p.watches[id]; w != nil && a.err != nil {
+		w.fail(a.err)
+	}
+}
+
+// End fails what is open: the session has ended. The caller holds the lock.
+func (p *Endpoint) End(err error) {
+	if p.err != nil {
+		return
+	}
+	p.err = err
+	close(p.done)
+	for id := range p.waiting {
+		p.deliver(id, answer{err: err})
+	}
+	for _, w := range p.watches {
+		w.fail(err)
+	}
+	for _, o := range p.served {
+		o.end()
+	}
+	p.backlog = nil
+}
+
+// LocalAddr implements coap.Peer.
+func (p *Endpoint) LocalAddr() netip.AddrPort { return p.locked(p.engine.LocalAddr) }
+
+// RemoteAddr implements coap.Peer.
+func (p *Endpoint) RemoteAddr() netip.AddrPort { return p.locked(p.engine.RemoteAddr) }
+
+func (p *Endpoint) locked(get func() netip.AddrPort) netip.AddrPort {
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	return get()
+}
+
+// Close implements coap.Peer.
+func (p *Endpoint) Close() error { return p.engine.Close() }
+
+// Err is why the session has ended, nil before.
+func (p *Endpoint) Err() error {
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	return p.err
+}
+
+// Done is closed when the session has ended.
+func (p *Endpoint) Done() <-chan struct{} { return p.done }
+
+// Do sends a request and returns its response.
+func (p *Endpoint) Do(ctx context.Context, m coap.Message) (coap.Message, error) {
+	return p.exchange(ctx, func(now time.Time) (uint64, error) {
+		return p.engine.Request(now, m, coap.RequestOptions{Timeout: timeout(ctx, now)})
+	})
+}
+
+// Ping asks the peer for a sign of life.
+func (p *Endpoint) Ping(ctx context.Context) error {
+	_, err := p.exchange(ctx, p.engine.Ping)
+	return err
+}
+
+// exchange starts something that has one answer, and waits for that. A handler that waits
+// here gives its place to another meanwhile.
+func (p *Endpoint) exchange(ctx context.Context, start func(now time.Time) (uint64, error)) (coap.Message, error) {
+	ch := make(chan answer, 1)
+	id, err := p.begin(start, func(id uint64) { p.waiting[id] = ch })
+	if err != nil {
+		return coap.Message{}, err
+	}
+	defer leave(ctx)()
+	select {
+	case a := <-ch:
+		return a.message, a.err
+	case <-ctx.Done():
+		p.cancel(id)
+		return coap.Message{}, ctx.Err()
+	}
+}
+
+// begin starts something under the lock, and has its ID noted before any answer can come.
+func (p *Endpoint) begin(start func(now time.Time) (uint64, error), note func(id uint64)) (uint64, error) {
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	if p.err != nil {
+		return 0, p.err
+	}
+	now := time.Now()
+	id, err := start(now)
+	if err == nil {
+		note(id)
+	}
+	p.engine.Flush(now)
+	return id, err
+}
+
+// cancel gives up waiting for an answer.
+func (p *Endpoint) cancel(id uint64) {
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	delete(p.waiting, id)
+	delete(p.watches, id)
+	if p.err == nil {
+		now := time.Now()
+		p.engine.Cancel(now, id)
+		p.engine.Flush(now)
+	}
+}
+
+// timeout is the time that ctx leaves, 0 for the engine's own.
+func timeout(ctx context.Context, now time.Time) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return max(deadline.Sub(now), time.Nanosecond)
+	}
+	return 0
+}
+
+// gone tells whether an error of the engine is that the session, or the request, has ended
+// meanwhile, and not a mistake of the application's.
+func gone(err error) bool {
+	return errors.Is(err, session.ErrClosed) || errors.Is(err, coap.ErrUnknownRequest)
+}

@@ -1,0 +1,98 @@
+package endpoint
+
+import (
+	"time"
+
+	"github.com/pqcoap/pqcoap/coap"
+)
+
+// An observation is the peer's of a resource of ours.
+type observation struct {
+	endpoint *Endpoint
+	id       uint64
+	done     chan struct{}
+	ended    bool
+	open     bool          // the response has gone out
+	pending  *coap.Message // the newest state before that
+}
+
+// observation begins one, which waits for the response to request id.
+func (p *Endpoint) observation(id uint64) *observation {
+	o := &observation{endpoint: p, id: id, done: make(chan struct{})}
+	if p.served == nil {
+		p.served = make(map[uint64]*observation)
+	}
+	p.served[id] = o
+	return o
+}
+
+// begin opens the observation behind the handler's response. The caller holds the lock.
+func (o *observation) begin(now time.Time, agreed bool) {
+	switch {
+	case o.ended && agreed: // the handler has closed it already
+		o.endpoint.engine.EndObservation(now, o.id)
+	case o.ended:
+	case !agreed:
+		o.end()
+	default:
+		o.open = true
+		if o.pending != nil {
+			o.send(now, *o.pending)
+			o.pending = nil
+		}
+	}
+}
+
+// Notify implements coap.Observation.
+func (o *observation) Notify(m *coap.Message) error {
+	p := o.endpoint
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	switch {
+	case o.ended:
+		return coap.ErrObservationEnded
+	case !o.open:
+		state := *m
+		o.pending = &state
+		return nil
+	}
+	now := time.Now()
+	err := o.send(now, *m)
+	p.engine.Flush(now)
+	return err
+}
+
+func (o *observation) send(now time.Time, m coap.Message) error {
+	err := o.endpoint.engine.Notify(now, o.id, m)
+	if gone(err) {
+		o.end()
+		return coap.ErrObservationEnded
+	}
+	if err == nil && m.Code>>5 != 2 {
+		o.end()
+	}
+	return err
+}
+
+// Done implements coap.Observation.
+func (o *observation) Done() <-chan struct{} { return o.done }
+
+// Close implements coap.Observation.
+func (o *observation) Close() {
+	p := o.endpoint
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	if o.open && !o.ended && p.err == nil {
+		p.engine.EndObservation(time.Now(), o.id)
+	}
+	o.end()
+}
+
+// end closes Done, once. The caller holds the lock.
+func (o *observation) end() {
+	if !o.ended {
+		o.ended = true
+		delete(o.endpoint.served, o.id)
+		close(o.done)
+	}
+}

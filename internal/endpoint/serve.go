@@ -1,0 +1,193 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/codes"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/session"
+)
+
+// ownHandlers is how many handlers one session may have at work. More requests of the
+// session wait, as many as the CoAP engine lets it have open, and no other session does.
+const ownHandlers = 4
+
+// dispatch starts the handler of a request. The caller holds the lock.
+func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
+	switch {
+	case p.err != nil:
+	case p.owner.Handler == nil:
+		p.engine.Respond(now, ev.ID, coap.Message{Code: codes.NotFound})
+	case p.running >= ownHandlers:
+		p.backlog = append(p.backlog, ev)
+	case p.owner.working >= p.owner.Most:
+		p.engine.Respond(now, ev.ID, overloaded())
+	default:
+		p.running++
+		p.owner.working++
+		job := &job{endpoint: p, id: ev.ID}
+		request := p.request(ev, job)
+		p.owner.Tasks.Go(func() { job.run(request) })
+	}
+}
+
+// overloaded is a 5.03 that asks to come again in a second (RFC 7252 section 5.9.3.4).
+func overloaded() coap.Message {
+	return coap.Message{
+		Code:    codes.ServiceUnavailable,
+		Options: message.Options{{ID: message.MaxAge, Value: []byte{1}}},
+	}
+}
+
+func (p *Endpoint) request(ev session.Event, j *job) *coap.Request {
+	r := &coap.Request{
+		Message: ev.Message, Device: p.Device, SessionID: p.SessionID, Remote: p.engine.RemoteAddr(), Peer: p,
+		Postpone: j.postpone,
+	}
+	value, err := ev.Message.Options.Observe()
+	if err == nil && value == 0 && (ev.Message.Code == coap.GET || ev.Message.Code == coap.FETCH) {
+		r.Register = j.register
+	}
+	return r
+}
+
+// A job is one request that the handler has. All but its request is under the lock.
+type job struct {
+	endpoint *Endpoint
+	id       uint64
+	observed *observation // it has accepted one
+	deferred bool         // the response comes when the handler has returned
+	answered bool
+}
+
+// register accepts an observation, nil where there is no room for one.
+func (j *job) register() coap.Observation {
+	p := j.endpoint
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	if j.observed == nil {
+		if p.err != nil || j.answered || !p.engine.Room() {
+			return nil
+		}
+		j.observed = p.observation(j.id)
+	}
+	return j.observed
+}
+
+// postpone is coap.Request.Defer.
+func (j *job) postpone() func(*coap.Message) error {
+	j.endpoint.owner.Lock.Lock()
+	defer j.endpoint.owner.Lock.Unlock()
+	j.deferred = true
+	return j.later
+}
+
+// later takes the response to a request that was deferred.
+func (j *job) later(response *coap.Message) error {
+	p := j.endpoint
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	switch {
+	case p.err != nil:
+		return p.err
+	case j.answered:
+		return coap.ErrUnknownRequest
+	}
+	now := time.Now()
+	j.respond(now, response)
+	p.engine.Flush(now)
+	return nil
+}
+
+// run calls the handler outside the lock and sends its response.
+func (j *job) run(request *coap.Request) {
+	p := j.endpoint
+	response := p.serve(context.WithValue(p.owner.Context, placeKey{}, &place{endpoint: p}), request)
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	p.running--
+	p.owner.working--
+	if p.err != nil {
+		return
+	}
+	now := time.Now()
+	if !j.answered && (response != nil || !j.deferred) {
+		j.respond(now, response)
+	}
+	p.next(now)
+	p.engine.Flush(now)
+}
+
+// respond sends a response, 4.04 where there is none. The caller holds the lock.
+func (j *job) respond(now time.Time, response *coap.Message) {
+	p, o := j.endpoint, j.observed
+	j.answered = true
+	m := coap.Message{Code: codes.NotFound}
+	if response != nil {
+		m = *response
+	}
+	if o != nil && m.Code>>5 == 2 {
+		m.Options = WithObserve(m.Options)
+	}
+	err := p.engine.Respond(now, j.id, m)
+	if errors.Is(err, coap.ErrFormat) { // any other error: the session has ended meanwhile
+		p.owner.Log.Error("handler's response has options or a code that it must not", "device", p.Device)
+		p.engine.Respond(now, j.id, coap.Message{Code: codes.InternalServerError})
+	}
+	if o != nil {
+		o.begin(now, err == nil && m.Code>>5 == 2)
+	}
+}
+
+// next starts handlers of requests that waited. The caller holds the lock.
+func (p *Endpoint) next(now time.Time) {
+	for len(p.backlog) > 0 && p.running < ownHandlers {
+		ev := p.backlog[0]
+		p.backlog = p.backlog[1:]
+		p.dispatch(now, ev)
+	}
+}
+
+// serve calls the application; nil is no response, or none yet. What panics is answered 5.00 and logged; other devices must not
+// suffer for it.
+func (p *Endpoint) serve(ctx context.Context, request *coap.Request) (response *coap.Message) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.owner.Log.Error("handler panicked", "device", request.Device, "panic", v, "stack", string(debug.Stack()))
+			response = &coap.Message{Code: codes.InternalServerError}
+		}
+	}()
+	return p.owner.Handler.ServeCoAP(ctx, request)
+}
+
+// A place is a handler's among those at work, found in its context.
+type place struct{ endpoint *Endpoint }
+
+type placeKey struct{}
+
+// leave gives a handler's place away while it waits for a peer, so that handlers which wait
+// for devices keep nobody else out; what it returns takes the place back.
+func leave(ctx context.Context) func() {
+	at, ok := ctx.Value(placeKey{}).(*place)
+	if !ok {
+		return func() {}
+	}
+	at.endpoint.shift(-1)
+	return func() { at.endpoint.shift(+1) }
+}
+
+func (p *Endpoint) shift(n int) {
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	p.running += n
+	p.owner.working += n
+	if now := time.Now(); n < 0 && p.err == nil {
+		p.next(now)
+		p.engine.Flush(now)
+	}
+}

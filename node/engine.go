@@ -1,0 +1,89 @@
+package node
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/session"
+)
+
+// An engine is the CoAP of one session, as its endpoint sees it.
+type engine struct {
+	conn   *Conn
+	device *session.Device
+}
+
+func (e *engine) Request(now time.Time, m coap.Message, opt coap.RequestOptions) (uint64, error) {
+	return e.device.Request(now, m, opt, &e.conn.out)
+}
+
+func (e *engine) Ping(now time.Time) (uint64, error) { return e.device.Ping(now, &e.conn.out) }
+
+func (e *engine) Cancel(now time.Time, id uint64) { e.device.Cancel(now, id, &e.conn.out) }
+
+func (e *engine) Respond(now time.Time, id uint64, m coap.Message) error {
+	return e.device.Respond(now, id, m, &e.conn.out)
+}
+
+func (e *engine) Notify(now time.Time, id uint64, m coap.Message) error {
+	return e.device.Notify(now, id, m, &e.conn.out)
+}
+
+func (e *engine) EndObservation(now time.Time, id uint64) { e.device.EndObservation(now, id) }
+
+func (e *engine) Room() bool { return e.device.Room() }
+
+func (e *engine) LocalAddr() netip.AddrPort { return e.conn.LocalAddr() }
+
+func (e *engine) RemoteAddr() netip.AddrPort { return e.conn.server }
+
+func (e *engine) Flush(now time.Time) {
+	if e.device == e.conn.device { // else its session has ended
+		e.conn.flush(now)
+	}
+}
+
+// Close ends the session. The next request of the device opens another.
+func (e *engine) Close() error {
+	c := e.conn
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || e.device != c.device {
+		return ErrClosed
+	}
+	e.device.Close(&c.out)
+	c.flush(time.Now())
+	return nil
+}
+
+// LocalAddr is the address of the device's socket.
+func (c *Conn) LocalAddr() netip.AddrPort {
+	addr, err := netip.ParseAddrPort(c.socket.LocalAddr().String())
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addr
+}
+
+// RemoteAddr is the address of the server.
+func (c *Conn) RemoteAddr() netip.AddrPort { return c.server }
+
+// Done is closed by Close.
+func (c *Conn) Done() <-chan struct{} { return c.gone }
+
+// Stats is what the current session has cost.
+func (c *Conn) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.device.Stats()
+}
+
+// Session describes the current session: its ID, suite, mode and parameters. It is nil while
+// none is open.
+func (c *Conn) Session() *handshake.Result {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.device.Result()
+}

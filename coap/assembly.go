@@ -18,6 +18,7 @@ const (
 	blockConflict                     // contradicts blocks that are kept: drop it
 	blockInvalid                      // its length is not that of its block (RFC 7959 section 2.2)
 	blockTooLarge                     // the body would exceed the cap
+	blockFull                         // there is no room for it now
 )
 
 // An assembly puts the body of one request together from its Block1 blocks, in any

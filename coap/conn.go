@@ -55,8 +55,11 @@ type Config struct {
 	MaxMessage int       // bytes of the largest message that fits a datagram; 1152 if 0
 	MinMessage int       // what every path carries, bytes; 80 if 0
 	Limit      int       // what the path was found to carry; MaxMessage if 0
-	MaxBody    int       // bytes of the largest body in either direction; 1 MiB if 0
+	MaxBody    int       // bytes of the largest body held, in either direction; 1 MiB if 0
 	RTT        RTT       // what is known of the path
+	// Stream, inside records, looks at the first block of a request that comes, and says how
+	// many bytes of body the application takes by EventRequestBody, 0 for none.
+	Stream func(m *Message) (max int)
 }
 
 // A Conn is all CoAP state toward one peer: message layer, block-wise transfer in both
@@ -79,6 +82,8 @@ type Conn struct {
 	queue   []*exchange // waiting for a place
 	ready   []*exchange // with something to send that was never sent
 	expiry  time.Time   // not later than the first deadline of an exchange
+
+	broken bool // the body of an exchange cannot be read
 
 	latest time.Time // when pump ran
 
@@ -143,6 +148,12 @@ const (
 	// EventCancelled says that the observation which Respond has opened has ended: the peer
 	// has cancelled it, or Err says why.
 	EventCancelled
+	// EventBody brings the next bytes of a response whose RequestOptions say Stream. Consumed
+	// has to be told when they have been taken.
+	EventBody
+	// EventRequestBody brings the next bytes of a request that Config.Stream has accepted, or
+	// in Err why no more come. ConsumedRequest has to be told when they have been taken.
+	EventRequestBody
 )
 
 // An Event is something that happened on a Conn. Message belongs to the receiver; its
@@ -151,6 +162,7 @@ type Event struct {
 	Kind    EventKind
 	ID      uint64 // of Request or Ping, or what Respond wants
 	Message Message
+	More    bool // the body, or more of it, comes by EventBody or EventRequestBody
 	Err     error
 }
 
@@ -172,8 +184,10 @@ func (c *Conn) emit(e Event) { c.events = append(c.events, e) }
 // RequestOptions are what a request may say about itself.
 type RequestOptions struct {
 	ExpectBody int           // bytes of the response's body if known: its blocks are asked for at once
-	Timeout    time.Duration // 60 s if 0
+	Timeout    time.Duration // 60 s if 0; where a body is streamed, from one block to the next
 	Echo       []byte        // remembered from before (RFC 9175); the plain lane only
+	Body       Body          // instead of the payload of the message
+	Stream     bool          // the body of the response comes by EventBody; not on the plain lane
 }
 
 // Request sends a request, of which m holds code, options and the whole body. Token,

@@ -56,6 +56,6 @@ func (c *Conn) rest() {
 // A prober owns the ping of a sizing.
 type prober struct{ *Conn }
 
-func (prober) fill(*item, *Message)                           {}
+func (prober) fill(*item, *Message) bool                      { return true }
 func (p prober) acknowledged(_ time.Time, it *item, _ uint64) { p.recovery.finish(it) }
 func (p prober) reset(_ time.Time, it *item)                  { p.recovery.finish(it) }

@@ -64,6 +64,10 @@ func (c *Conn) expire(now time.Time) {
 		if x.deadline.IsZero() || now.Before(x.deadline) {
 			continue
 		}
+		if x.in != nil && x.in.told && !x.in.waits() { // it is the application's turn
+			x.deadline = now.Add(x.grace)
+			continue
+		}
 		if !x.delivered && !x.leaving {
 			c.emit(Event{Kind: EventFailed, ID: x.id, Err: ErrTimeout})
 		}
@@ -95,7 +99,7 @@ func (c *Conn) remove(x *exchange) {
 		delete(c.byToken, x.key)
 	}
 	c.open, c.queue, c.ready = without(c.open, x), without(c.queue, x), without(c.ready, x)
-	x.message, x.down, x.closed = Message{}, assembly{}, true
+	x.message, x.body, x.down, x.closed = Message{}, source{}, assembly{}, true
 	if len(c.queue) == 0 && !x.deadline.IsZero() && !x.deadline.After(c.expiry) {
 		c.findExpiry() // with a long queue expire does that, some time too early
 	}
@@ -131,6 +135,19 @@ func (c *Conn) pump(now time.Time, out *Batch) {
 		c.ready[len(c.ready)-1] = x
 	}
 	c.compare(now, out)
+	if c.broken {
+		c.giveUp()
+	}
+}
+
+// giveUp ends exchanges whose body cannot be read.
+func (c *Conn) giveUp() {
+	c.broken = false
+	for i := len(c.open) - 1; i >= 0; i-- {
+		if x := c.open[i]; x.broken {
+			c.fail(x, ErrBody)
+		}
+	}
 }
 
 // place tells whether one exchange more may be open. One whose request has not been
@@ -216,7 +233,9 @@ func (c *Conn) kick(x *exchange) {
 func (c *Conn) send(now time.Time, it *item, out *Batch) {
 	id := c.recovery.record(now, it)
 	m := c.blank()
-	it.owner.fill(it, m)
+	if !it.owner.fill(it, m) {
+		return // its exchange ends when pump has its turn
+	}
 	m.Type, m.MessageID = message.Confirmable, int32(id)
 	it.size, _ = out.add(m)
 	it.trial.copies++

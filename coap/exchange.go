@@ -31,8 +31,9 @@ type exchange struct {
 	waiting  bool // in Conn.ready
 	closed   bool
 
-	message Message // code, options, and the whole body
-	tag     []byte  // Request-Tag, on the plain lane
+	message Message // code and options
+	body    source
+	tag     []byte // Request-Tag, on the plain lane
 	echo    []byte
 	header  int  // bytes of a message without block and payload
 	fresh   bool // echo came with a 2.31, so that the blocks before had none or an old one
@@ -52,7 +53,10 @@ type exchange struct {
 	upsets   int  // times that all or half was begun again
 	left     int  // copies that were out when the response was delivered
 	progress time.Time
-	stuck    int // times that nothing came forward for long
+	stuck    int           // times that nothing came forward for long
+	grace    time.Duration // a body is streamed: the deadline moves with its progress
+	full     bool          // the peer has no room for the newest block
+	broken   bool          // its body cannot be read
 
 	download
 	watch
@@ -63,7 +67,7 @@ type exchange struct {
 // newExchange checks that a request can be sent.
 func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 	m.Token, m.Type, m.MessageID = nil, message.Confirmable, 0
-	body := m.Payload
+	payload := m.Payload
 	m.Payload = nil
 	if !isRequest(m.Code) || !wellFormed(&m) || len(o.Echo) > largestEcho {
 		return nil, ErrFormat
@@ -77,8 +81,11 @@ func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 	if err != nil {
 		return nil, ErrFormat
 	}
-	m.Payload = body
-	x := &exchange{conn: c, message: m, echo: o.Echo, header: size + tagSize + 1}
+	body, err := newSource(payload, o.Body)
+	if err != nil {
+		return nil, err
+	}
+	x := &exchange{conn: c, message: m, body: body, echo: o.Echo, header: size + tagSize + 1}
 	switch {
 	case c.config.Secure:
 		x.header = size + tokenSize(c.token+maxQueue)
@@ -91,16 +98,15 @@ func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 	szx, whole, ok := x.fit()
 	x.whole = whole
 	x.cut(szx)
-	if len(body) > c.config.MaxBody || !ok || !whole && x.count > maxBlockNumber {
+	if len(payload) > c.config.MaxBody || !ok || !whole && x.count > maxBlockNumber {
 		return nil, ErrTooLarge
 	}
-	x.expect(o.ExpectBody)
-	return x, nil
+	return x, x.stream(o)
 }
 
 // next returns an item that was never sent, nil if there is none or if it has to wait.
 func (x *exchange) next() *item {
-	if x.closed || x.delivered || x.stepwise && len(x.items) > 0 {
+	if x.closed || x.broken || x.delivered || x.stepwise && len(x.items) > 0 {
 		return nil
 	}
 	if !x.headed || len(x.again) > 0 {
@@ -120,7 +126,7 @@ func (x *exchange) nextBlock() (uint32, bool) {
 		x.again = x.again[:n-1]
 		return number, true
 	}
-	for x.cursor < x.count {
+	for x.cursor < x.reach() {
 		x.cursor++
 		if !x.acked.has(x.cursor - 1) {
 			return x.cursor - 1, true
@@ -186,9 +192,9 @@ func (x *exchange) stop() {
 }
 
 // fill writes the message of an item.
-func (x *exchange) fill(it *item, m *Message) {
+func (x *exchange) fill(it *item, m *Message) bool {
 	if x.ping {
-		return
+		return true
 	}
 	c := x.conn
 	m.Code, m.Token = x.message.Code, c.tokenOf(x, it)
@@ -206,31 +212,36 @@ func (x *exchange) fill(it *item, m *Message) {
 		if m.Code == codes.GET && len(x.echo) > 0 { // no entry at the server has seen it
 			c.addOption(optionEcho, x.echo)
 		}
-	} else {
-		x.fillBlock(it.number, m)
+	} else if !x.fillBlock(it.number, m) {
+		return false
 	}
 	if x.tag != nil {
 		c.addOption(optionRequestTag, x.tag)
 	}
+	return true
 }
 
-func (x *exchange) fillBlock(n uint32, m *Message) {
+func (x *exchange) fillBlock(n uint32, m *Message) (ok bool) {
 	c := x.conn
 	if szx := x.download.szx; szx < maxSZX { // otherwise the response would come in larger blocks
 		c.addBlock(message.Block2, Block{SZX: szx})
 	}
-	m.Payload = x.message.Payload
-	if !x.whole {
-		b := Block{Number: n, More: n < x.count-1, SZX: x.szx}
-		m.Payload = m.Payload[b.Offset():min(b.Offset()+b.Size(), len(m.Payload))]
+	b := Block{Number: n, More: n < x.count-1, SZX: x.szx}
+	if x.whole {
+		m.Payload, ok = x.body.slice(0, x.body.size)
+	} else {
+		m.Payload, ok = x.body.slice(b.Offset(), min(b.Offset()+b.Size(), x.body.size))
 		c.addBlock(message.Block1, b)
 		if n == 0 && c.trusted() { // so that the peer can refuse early
-			c.addUint(message.Size1, uint32(len(x.message.Payload)))
+			c.addUint(message.Size1, uint32(x.body.size))
 		}
 	}
 	if len(x.echo) > 0 {
 		c.addOption(optionEcho, x.echo)
 	}
+	x.broken = !ok
+	c.broken = c.broken || x.broken
+	return ok
 }
 
 // tokenOf returns the token of an item in bytes: inside records the exchange's number in

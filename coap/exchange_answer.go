@@ -75,6 +75,8 @@ func (x *exchange) answer(now time.Time, m *Message, it *item, sequence uint64) 
 		x.incomplete(now, m, it)
 	case m.Code == codes.Unauthorized && x.challenged(m):
 		x.startOver(now, x.szx)
+	case m.Code == codes.ServiceUnavailable && has1 && block1.More && x.conn.config.Secure:
+		x.holdBack(now, block1.Number)
 	case m.Code == codes.RequestEntityTooLarge && has1 && !x.whole && block1.SZX < x.szx:
 		x.startOver(now, block1.SZX)
 	case m.Code>>5 == 2 && has1 && block1.More && block1.Number < x.count-1:
@@ -135,7 +137,8 @@ func (x *exchange) ack(now time.Time, n uint32) {
 	}
 	if !x.acked.has(n) {
 		x.acked.add(n)
-		x.progress = now
+		x.full = x.full && n != x.cursor-1
+		x.forward(now)
 	}
 	if x.acked.size < x.count || x.separate {
 		if it != nil {
@@ -222,7 +225,7 @@ func (x *exchange) begin(now time.Time, szx uint8) {
 	x.stop()
 	x.progress = now
 	x.restart, x.restarts = c.recovery.packets.next, x.restarts+1
-	x.acked, x.cursor, x.again, x.separate, x.fresh = bits{}, 0, nil, false, false
+	x.acked, x.cursor, x.again, x.separate, x.fresh, x.full = bits{}, 0, nil, false, false, false
 	switch changed := szx != x.szx; {
 	case c.trusted():
 		delete(c.byToken, x.key)

@@ -5,6 +5,15 @@ type bits struct {
 	words []uint64
 	small uint64 // the first 64, without an allocation
 	size  uint32 // numbers in it
+	first uint32 // all below it are in it
+}
+
+// leading returns how many numbers from 0 on are in it without a gap.
+func (b *bits) leading() uint32 {
+	for b.has(b.first) {
+		b.first++
+	}
+	return b.first
 }
 
 func (b *bits) word(n uint32) *uint64 {
@@ -35,5 +44,6 @@ func (b *bits) remove(n uint32) {
 	if b.has(n) {
 		*b.word(n) &^= 1 << (n % 64)
 		b.size--
+		b.first = min(b.first, n)
 	}
 }

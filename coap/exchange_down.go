@@ -10,6 +10,7 @@ import (
 // A download is the response of an exchange, while its blocks come in any order.
 type download struct {
 	down   assembly
+	in     *inflow // instead of down, where the application takes the body as it comes
 	head   Message // code and options of block 0
 	headed bool    // block 0 is here
 	etag   []byte
@@ -35,7 +36,7 @@ func (x *exchange) expect(body int) {
 func (x *exchange) rewind() {
 	x.download.szx = x.szx
 	x.down, x.head, x.headed, x.etag, x.got = newAssembly(x.conn.config.MaxBody), Message{}, false, nil, bits{}
-	x.pulled, x.pullEnd = 1, x.early()
+	x.pulled, x.pullEnd = x.firstPull(), x.early()
 	x.twin, x.parked = nil, nil
 }
 
@@ -58,10 +59,10 @@ func (x *exchange) nextPull() *item {
 		}
 		return it
 	}
-	for x.pulled < x.pullEnd {
+	for x.pulled < x.lastPull() {
 		n := x.pulled
 		x.pulled++
-		if x.got.has(n) || x.find(itemPull, n) != nil {
+		if x.here(n) || x.find(itemPull, n) != nil {
 			continue
 		}
 		it := &item{owner: x, kind: itemPull, number: n}
@@ -104,6 +105,9 @@ func (x *exchange) park(it *item) {
 func (x *exchange) take(now time.Time, m *Message, b Block) {
 	etag, _ := option(m.Options, message.ETag)
 	switch {
+	case x.changed(m):
+		x.conn.fail(x, ErrTransfer)
+		return
 	case x.got.size == 0:
 	case b.SZX > x.download.szx:
 		x.decline(b)
@@ -114,6 +118,10 @@ func (x *exchange) take(now time.Time, m *Message, b Block) {
 	if x.got.size == 0 {
 		x.etag = append([]byte(nil), etag...)
 		x.resize(now, b.SZX)
+	}
+	if x.in != nil {
+		x.pour(now, m, b)
+		return
 	}
 	switch x.down.accept(b, m.Payload) {
 	case blockTooLarge:
@@ -141,7 +149,7 @@ func (x *exchange) decline(b Block) {
 func (x *exchange) hold(now time.Time, m *Message, b Block) {
 	if !x.got.has(b.Number) {
 		x.got.add(b.Number)
-		x.progress = now
+		x.forward(now)
 	}
 	x.extend(m, b)
 	if it := x.find(itemPull, b.Number); it != nil {
@@ -169,7 +177,7 @@ func (x *exchange) extend(m *Message, b Block) {
 	switch size, known := optionUint(m.Options, message.Size2); {
 	case !b.More:
 		x.pullEnd = b.Number + 1
-	case known && int64(size) <= int64(x.conn.config.MaxBody):
+	case known && int64(size) <= int64(x.largest()):
 		x.pullEnd = max(blocks(int(size), b.SZX), b.Number+2)
 	default:
 		x.pullEnd = max(x.pullEnd, blocks(x.expected, b.SZX), b.Number+2)
@@ -190,7 +198,7 @@ func (x *exchange) unpark(now time.Time) {
 		}
 	}
 	for _, it := range x.parked {
-		if !x.got.has(it.number) && it.number < x.pullEnd && x.find(itemPull, it.number) == nil {
+		if !x.here(it.number) && it.number < x.pullEnd && x.find(itemPull, it.number) == nil {
 			x.items = append(x.items, it)
 			x.conn.recovery.resume(now, it)
 		}
@@ -216,7 +224,7 @@ func (x *exchange) resize(now time.Time, szx uint8) {
 	x.upset(now)
 	x.finishAll(itemPull)
 	x.download.szx, x.twin, x.parked = szx, nil, nil
-	x.pulled, x.pullEnd = 1, x.early()
+	x.pulled, x.pullEnd = x.firstPull(), x.early()
 }
 
 // discard drops what is held of the response and makes all of it needed: block 0 is
@@ -243,8 +251,8 @@ func (x *exchange) refused(now time.Time, it *item) {
 	}
 	x.finish(it)
 	switch n := it.number; {
-	case x.got.has(n):
-	case !x.got.has(n-1) || x.down.ended:
+	case x.here(n):
+	case !x.here(n-1) || x.down.ended:
 		x.pulled, x.pullEnd = min(x.pulled, n), min(x.pullEnd, n)
 	case x.refusals == mostRefusals:
 		x.conn.fail(x, ErrTransfer)

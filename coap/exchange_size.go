@@ -9,7 +9,7 @@ const fewLeft = 4 // blocks
 func (x *exchange) fit() (szx uint8, whole, ok bool) {
 	limit := x.conn.size.limit
 	szx, ok = blockSize(limit - x.header - blockRoom)
-	return szx, x.header+1+len(x.message.Payload) <= limit, ok
+	return szx, x.header+1+x.body.size <= limit, ok
 }
 
 // blockSize returns the SZX of the largest block of at most room bytes.
@@ -28,7 +28,7 @@ func blockSize(room int) (szx uint8, ok bool) {
 func (x *exchange) cut(szx uint8) {
 	x.szx, x.count = szx, 1
 	if size := 16 << szx; !x.whole {
-		x.count = uint32((len(x.message.Payload) + size - 1) / size)
+		x.count = uint32((x.body.size + size - 1) / size)
 	}
 	x.download.szx = szx
 }
@@ -94,7 +94,7 @@ func (x *exchange) shrink(now time.Time) {
 // anew makes a request inside records needed under the token that it has: the peer then knows
 // it again if it has it already. One block is enough to get the answer again in smaller ones.
 func (x *exchange) anew(arrived bool) {
-	x.acked, x.cursor = bits{}, 0
+	x.acked, x.cursor, x.full = bits{}, 0, false
 	if !arrived && !x.separate {
 		return
 	}

@@ -1,7 +1,9 @@
 package coap
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/netip"
 	"strings"
 
@@ -38,6 +40,7 @@ const (
 	MethodNotAllowed     = codes.MethodNotAllowed
 	NotAcceptable        = codes.NotAcceptable
 	PreconditionFailed   = codes.PreconditionFailed
+	EntityTooLarge       = codes.RequestEntityTooLarge
 	UnsupportedMediaType = codes.UnsupportedMediaType
 	TooManyRequests      = codes.TooManyRequests
 	InternalServerError  = codes.InternalServerError
@@ -52,10 +55,24 @@ type Request struct {
 	SessionID string         // of the session it came in
 	Remote    netip.AddrPort // where the sender was last heard from
 	Peer      Peer           // the sender's side of the session
+	// Body, where it is not nil, is the body, which comes while it is read (see Streamer); then
+	// Payload is empty.
+	Body io.Reader
+	// Content, where a handler sets it, is the body of its response instead of the Payload. It
+	// is read while it is sent, and closed afterwards if it is an io.Closer.
+	Content Body
 	// Register begins an observation, nil where the request asks for none, and Postpone an
 	// answer that comes later. Handlers call Observe and Defer.
 	Register func() Observation
 	Postpone func() func(*Message) error
+}
+
+// Reader returns the body, whichever way it comes.
+func (r *Request) Reader() io.Reader {
+	if r.Body != nil {
+		return r.Body
+	}
+	return bytes.NewReader(r.Payload)
 }
 
 // Defer lets the handler return nil, and its place to another, before there is a response:
@@ -99,6 +116,16 @@ func (r *Request) Query(name string) (string, bool) {
 // handler's concern. Many calls may run at once.
 type Handler interface {
 	ServeCoAP(ctx context.Context, r *Request) *Message
+}
+
+// A Streamer is a Handler that takes some bodies while they come, by Request.Body, so that
+// they may be larger than memory. A body in one datagram comes whole all the same.
+type Streamer interface {
+	Handler
+	// Streams looks at a request of which the first block to arrive is here, and returns how
+	// many bytes of body it may have, 0 for a request that is to come whole. It must not
+	// wait, and not keep m.
+	Streams(m *Message) (max int)
 }
 
 // HandlerFunc makes a Handler of a function.

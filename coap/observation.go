@@ -3,6 +3,7 @@ package coap
 import (
 	"context"
 	"errors"
+	"io"
 	"net/netip"
 	"sync"
 )
@@ -18,6 +19,11 @@ type Peer interface {
 	// Do sends a request, whole body both ways, and returns its response. Without a
 	// deadline in ctx it gives up after 60 s.
 	Do(ctx context.Context, m Message) (Message, error)
+	// Stream is Do with bodies that are not held whole: body, unless nil, takes the place of
+	// m's payload, and that of the response comes while it is read. Without a deadline in ctx
+	// it gives up when nothing has come forward for 60 s. The reader has to be closed; it
+	// fails when ctx is done.
+	Stream(ctx context.Context, m Message, body Body) (Message, io.ReadCloser, error)
 	// Observe sends a GET or FETCH that asks for all later states too (RFC 7641). The first
 	// comes by the Watch's Next as well; where the peer does not agree it is the only one.
 	Observe(ctx context.Context, m Message) (Watch, error)

@@ -119,7 +119,10 @@ func (x *exchange) leave(now time.Time) {
 func (c *Conn) sendOnce(now time.Time, x *exchange, out *Batch) {
 	c.name(x)
 	m := c.blank()
-	x.fill(&item{owner: x, kind: itemBlock}, m)
+	if !x.fill(&item{owner: x, kind: itemBlock}, m) {
+		c.fail(x, ErrBody)
+		return
+	}
 	m.Type, m.MessageID = message.NonConfirmable, -1
 	c.transmit(now, m, out)
 	c.emit(Event{Kind: EventResponse, ID: x.id})

@@ -26,7 +26,7 @@ const (
 
 // An owner is what an item belongs to: an exchange, or an entry of the server role.
 type owner interface {
-	fill(it *item, m *Message)                             // everything but type and message ID
+	fill(it *item, m *Message) bool                        // everything but type and message ID
 	acknowledged(now time.Time, it *item, sequence uint64) // of the copy
 	reset(now time.Time, it *item)
 }

@@ -24,6 +24,6 @@ func (r *recovery) ask(now time.Time) {
 // A pinger owns the ping of a recovery.
 type pinger struct{ *recovery }
 
-func (pinger) fill(*item, *Message)                           {}
+func (pinger) fill(*item, *Message) bool                      { return true }
 func (p pinger) acknowledged(_ time.Time, it *item, _ uint64) { p.finish(it) }
 func (p pinger) reset(_ time.Time, it *item)                  { p.finish(it) }

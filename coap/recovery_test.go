@@ -8,7 +8,7 @@ import (
 // A silentOwner owns items in tests of the recovery alone.
 type silentOwner struct{}
 
-func (silentOwner) fill(*item, *Message)                  {}
+func (silentOwner) fill(*item, *Message) bool             { return true }
 func (silentOwner) acknowledged(time.Time, *item, uint64) {}
 func (silentOwner) reset(time.Time, *item)                {}
 

@@ -8,24 +8,25 @@ const etagSize = 4
 
 // A representation is the body of a response while its blocks are being served.
 type representation struct {
-	body []byte
+	source
 	etag []byte // nil: none is sent
 }
 
 func newRepresentation(body, etag []byte) representation {
-	return representation{body: body, etag: etag}
+	return representation{source{payload: body, size: len(body)}, etag}
 }
 
-// block returns block n, of 16 << szx bytes. ok is false past the end; an empty body has
-// one empty block.
+// block returns block n, of 16 << szx bytes. ok is false past the end, and where it cannot
+// be read; an empty body has one empty block.
 func (r *representation) block(n uint32, szx uint8) (payload []byte, more, ok bool) {
 	b := Block{Number: n, SZX: szx}
 	start := b.Offset()
-	if start >= len(r.body) && n > 0 {
+	if start >= r.size && n > 0 {
 		return nil, false, false
 	}
-	end := min(start+b.Size(), len(r.body))
-	return r.body[start:end], end < len(r.body), true
+	end := min(start+b.Size(), r.size)
+	payload, ok = r.slice(start, end)
+	return payload, end < r.size, ok
 }
 
 // entityTag returns the ETag of a body, the same on every server.

@@ -27,6 +27,7 @@ type serving struct {
 	delayed        []*entry // acknowledgements held back, in the order of ackAt
 	observed       []*entry // open observations
 	value          uint32   // Observe, of the newest notification of any
+	streaming      []*entry // bodies that come as they are taken
 	peers
 }
 
@@ -47,6 +48,7 @@ type entry struct {
 	request Message // code and options, until it is whole
 	begun   bool    // request is set
 	body    assembly
+	in      *inflow // instead of body, where the application takes it as it comes
 
 	silent   bool  // the request was NON: nothing is acknowledged
 	ackID    int32 // of the copy to acknowledge
@@ -56,7 +58,8 @@ type entry struct {
 
 	parked []Block
 
-	response  Message
+	response  Message // with its payload, unless:
+	given     source  // the body of the response
 	content   representation
 	szx       uint8 // of the response's blocks
 	blockwise bool
@@ -85,6 +88,9 @@ func (s *serving) deadline() time.Time {
 	for _, e := range s.observed {
 		at = earlier(at, e.due())
 	}
+	for _, e := range s.streaming {
+		at = earlier(at, e.driesAt())
+	}
 	return at
 }
 
@@ -99,6 +105,7 @@ func (c *Conn) serveDue(now time.Time, out *Batch) {
 		c.empty(message.Acknowledgement, e.ackID, out)
 	}
 	c.notifyDue(now, out)
+	c.driesDue(now)
 	for s.oldest != nil && !now.Before(s.oldest.used.Add(entryLifetime)) {
 		s.forget(s.oldest)
 	}
@@ -196,7 +203,9 @@ func (s *serving) forget(e *entry) {
 	e.conn.recovery.finish(&e.item)
 	delete(s.entries, e.key)
 	s.unname(e)
-	e.response, e.content, e.body = Message{}, representation{}, assembly{}
+	e.given.close()
+	s.leave(e)
+	e.response, e.content, e.body, e.in = Message{}, representation{}, assembly{}, nil
 }
 
 // hold sets how many bytes e keeps.

@@ -105,6 +105,8 @@ func (e *entry) notify(now time.Time, m Message, out *Batch) {
 	non := m.Type == message.NonConfirmable
 	m.Type = message.Confirmable
 	e.response = m
+	e.given.close()
+	e.given = source{payload: m.Payload, size: len(m.Payload)}
 	e.divide()
 	c.server.hold(e, len(m.Payload))
 	e.value, e.changed = c.server.next(), c.recovery.packets.next

@@ -92,15 +92,25 @@ func (e *entry) receive(now time.Time, m *Message, out *Batch) {
 	c := e.conn
 	switch e.state {
 	case entryHandling:
-		e.wait(now, m, out)
+		if e.in != nil && e.hasBlock1 {
+			e.pour(now, m, out)
+		} else {
+			e.wait(now, m, out)
+		}
 		return
 	case entryAnswered:
 		e.repeat(now, m, out)
 		return
 	}
+	if !e.begun && e.hasBlock1 {
+		if max := c.streams(m, e.block1); max > 0 {
+			e.stream(now, m, max, out)
+			return
+		}
+	}
 	size, _ := optionUint(m.Options, message.Size1)
 	if int64(size) > int64(c.config.MaxBody) || !e.hasBlock1 && len(m.Payload) > c.config.MaxBody {
-		e.tooLarge(now, m, out)
+		e.tooLarge(now, m, c.config.MaxBody, out)
 		return
 	}
 	if !e.hasBlock1 {
@@ -126,7 +136,7 @@ func (e *entry) assemble(now time.Time, m *Message, out *Batch) {
 		c.transmit(now, c.reply(m, codes.BadRequest), out)
 		return
 	case blockTooLarge:
-		e.tooLarge(now, m, out)
+		e.tooLarge(now, m, c.config.MaxBody, out)
 		return
 	case blockConflict: // RFC 7959 section 2.5 leaves it to us: the first wins
 		return
@@ -141,21 +151,19 @@ func (e *entry) assemble(now time.Time, m *Message, out *Batch) {
 	c.server.hold(e, e.body.size())
 	c.server.use(now, e)
 	if e.body.lastWithGaps() && !e.block1.More {
-		e.gaps(now, m, out)
+		e.gaps(now, m, e.body.missing(), out)
 		return
 	}
-	r := c.reply(m, codes.Continue)
-	c.addBlock(message.Block1, e.block1)
-	c.transmit(now, r, out)
+	e.proceed(now, m, out)
 }
 
 // gaps answers the last block while others are missing (RFC 9177 section 5).
-func (e *entry) gaps(now time.Time, m *Message, out *Batch) {
+func (e *entry) gaps(now time.Time, m *Message, missing []uint32, out *Batch) {
 	c := e.conn
 	r := c.reply(m, codes.RequestEntityIncomplete)
 	c.addUint(message.ContentFormat, uint32(formatMissingBlocks))
 	c.addBlock(message.Block1, e.block1)
-	for _, n := range e.body.missing() {
+	for _, n := range missing {
 		r.Payload = appendMissing(r.Payload, n)
 	}
 	c.transmit(now, r, out)
@@ -176,14 +184,16 @@ func appendMissing(b []byte, n uint32) []byte {
 }
 
 // tooLarge ends a request whose body is beyond the cap (RFC 7959 section 2.9.3).
-func (e *entry) tooLarge(now time.Time, m *Message, out *Batch) {
-	e.request, e.body = Message{}, assembly{}
+func (e *entry) tooLarge(now time.Time, m *Message, max int, out *Batch) {
+	limit := appendUint(nil, uint32(max))
+	e.dismiss(now, m, codes.RequestEntityTooLarge, message.Option{ID: message.Size1, Value: limit}, out)
+}
+
+// dismiss answers a request that the application does not get, or not all of.
+func (e *entry) dismiss(now time.Time, m *Message, code codes.Code, option message.Option, out *Batch) {
+	e.request, e.body, e.in = Message{}, assembly{}, nil
 	e.state, e.silent, e.ackID = entryHandling, m.Type != message.Confirmable, m.MessageID
-	limit := appendUint(nil, uint32(e.conn.config.MaxBody))
-	e.respond(now, Message{
-		Code:    codes.RequestEntityTooLarge,
-		Options: message.Options{{ID: message.Size1, Value: limit}},
-	}, out)
+	e.respond(now, Message{Code: code, Options: message.Options{option}}, out)
 }
 
 // handle gives a whole request to the application.

@@ -1,6 +1,7 @@
 package coap
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/plgd-dev/go-coap/v3/message"
@@ -12,14 +13,27 @@ import (
 // body, which the Conn keeps for repeats and pulls. It is called once a request, in its
 // own time: a request that waits is acknowledged meanwhile.
 func (c *Conn) Respond(now time.Time, id uint64, m Message, out *Batch) error {
+	return c.RespondBody(now, id, m, nil, out)
+}
+
+// RespondBody is Respond with a body that is not held whole, instead of the payload of m. It
+// is read until the peer has had time to ask for all of it again. If it is an io.Closer it is
+// closed then, or at Release; where RespondBody fails it is the caller's.
+func (c *Conn) RespondBody(now time.Time, id uint64, m Message, body Body, out *Batch) error {
+	given, err := newSource(m.Payload, body)
 	e := c.server.entries[id]
-	if e == nil || e.state != entryHandling {
-		return ErrUnknownRequest
+	switch {
+	case err != nil:
+	case e == nil || e.state != entryHandling:
+		err = ErrUnknownRequest
+	default:
+		err = c.checkResponse(&m)
 	}
-	if err := c.checkResponse(&m); err != nil {
+	if err != nil {
 		return err
 	}
 	c.renew(now)
+	e.given = given
 	e.respond(now, m, out)
 	c.pump(now, out)
 	return nil
@@ -41,6 +55,11 @@ func (c *Conn) checkResponse(m *Message) error {
 func (e *entry) respond(now time.Time, m Message, out *Batch) {
 	c := e.conn
 	e.state, e.response = entryAnswered, m
+	if e.in != nil && !e.in.complete() { // an answer before the end belongs to no block
+		e.separate = true
+	}
+	c.server.leave(e)
+	e.in = nil
 	agreed := e.agreed()
 	e.divide()
 	c.server.answered++
@@ -73,42 +92,61 @@ func (e *entry) divide() {
 		size = 0 // it has been checked
 	}
 	size += c.tokenRoom(e) + blockRoom + observeRoom
-	body := e.response.Payload
 	asked := 16 << min(e.szx, maxSZX)
 	e.blockwise = false
-	if size+len(body) <= room && (e.szx == maxSZX || len(body) <= asked) {
+	if size+e.given.size <= room && (e.szx == maxSZX || e.given.size <= asked) {
 		return
 	}
 	largest, ok := blockSize(room - size - etagRoom - size2Room)
 	if !ok {
-		e.response = Message{Code: codes.InternalServerError}
+		e.spoil()
 		return
 	}
 	e.blockwise, e.szx = true, min(largest, e.szx)
 	etag, found := option(e.response.Options, message.ETag)
-	if !found {
-		etag = entityTag(body)
+	switch {
+	case found:
+	case e.given.body == nil:
+		etag = entityTag(e.given.payload)
+	case e.content.etag == nil:
+		etag = binary.BigEndian.AppendUint32(nil, uint32(c.random(etagSize)))
+	default:
+		etag = e.content.etag
 	}
-	e.content = newRepresentation(body, etag)
+	e.content = representation{e.given, etag}
+}
+
+// spoil makes the response an error: it cannot be sent, or its body not be read.
+func (e *entry) spoil() {
+	e.given.close()
+	e.response, e.content, e.blockwise = Message{Code: codes.InternalServerError}, representation{}, false
 }
 
 // fill writes the response itself, without type and message ID: the whole of it or its
 // first block.
-func (e *entry) fill(_ *item, m *Message) {
+func (e *entry) fill(it *item, m *Message) bool {
 	c := e.conn
 	m.Code, m.Token = e.response.Code, c.entryToken(e)
 	m.Options = append(m.Options, e.response.Options...)
-	m.Payload = e.response.Payload
 	if e.observing {
 		c.addUint(message.Observe, e.value)
 	}
+	ok := true
 	if e.blockwise {
-		e.fillBlock(Block{SZX: e.szx}, m)
-		c.addUint(message.Size2, uint32(len(e.content.body)))
+		ok = e.fillBlock(Block{SZX: e.szx}, m)
+		c.addUint(message.Size2, uint32(e.content.size))
+	} else {
+		m.Payload, ok = e.given.slice(0, e.given.size)
+	}
+	if !ok {
+		e.spoil()
+		*m = Message{Options: m.Options[:0]}
+		return e.fill(it, m)
 	}
 	if e.hasBlock1 {
 		c.addBlock(message.Block1, Block{Number: e.block1.Number, SZX: e.block1.SZX})
 	}
+	return true
 }
 
 // fillBlock adds block b of the response to m, and tells whether there is one.

@@ -34,8 +34,9 @@ type Config struct {
 	PSK *handshake.PSK        // the pre-shared key (mode psk); both nil: anonymous
 
 	MaxUDPPayload int           // largest UDP payload, bytes; 0: 1232
+	MaxBody       int           // largest body held, bytes; 0: 1 MiB
 	IdleTimeout   time.Duration // after which the server may forget the session; 0: the server's
-	Handler       coap.Handler  // of what the server asks the device; nil: it has nothing
+	Handler       coap.Handler  // of what the server asks the device, perhaps a coap.Streamer; nil: it has nothing
 	Log           *slog.Logger  // nil: none
 	Memory        *Memory       // shared by connections to speed up later handshakes; may be nil
 }

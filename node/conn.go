@@ -155,6 +155,8 @@ func (c *Conn) start() error {
 		Key:           c.cfg.Key,
 		PSK:           c.cfg.PSK,
 		MaxUDPPayload: c.cfg.MaxUDPPayload,
+		MaxBody:       c.cfg.MaxBody,
+		Stream:        endpoint.Streams(c.cfg.Handler),
 		IdleTimeout:   c.cfg.IdleTimeout,
 		Rand:          rand.Reader,
 		PathPayload:   known.path,

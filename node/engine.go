@@ -23,8 +23,16 @@ func (e *engine) Ping(now time.Time) (uint64, error) { return e.device.Ping(now,
 
 func (e *engine) Cancel(now time.Time, id uint64) { e.device.Cancel(now, id, &e.conn.out) }
 
-func (e *engine) Respond(now time.Time, id uint64, m coap.Message) error {
-	return e.device.Respond(now, id, m, &e.conn.out)
+func (e *engine) Respond(now time.Time, id uint64, m coap.Message, body coap.Body) error {
+	return e.device.Respond(now, id, m, body, &e.conn.out)
+}
+
+func (e *engine) Consumed(now time.Time, id uint64, n int) {
+	e.device.Consumed(now, id, n, &e.conn.out)
+}
+
+func (e *engine) ConsumedRequest(now time.Time, id uint64, n int) {
+	e.device.ConsumedRequest(now, id, n)
 }
 
 func (e *engine) Notify(now time.Time, id uint64, m coap.Message) error {

@@ -1,7 +1,9 @@
 package node
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
@@ -50,4 +52,23 @@ func (c *Conn) Ping(ctx context.Context) error {
 		return err
 	}
 	return end.Ping(ctx)
+}
+
+// Stream is Do with bodies that are not held whole: body, unless nil, takes the place of m's
+// payload, and that of the response comes while it is read. Without a deadline in ctx it
+// gives up when nothing has come forward for 60 s. The reader has to be closed; it fails when
+// ctx is done.
+func (c *Conn) Stream(ctx context.Context, m coap.Message, body coap.Body) (coap.Message, io.ReadCloser, error) {
+	if held, err := c.patience.wait(ctx, &m); held != nil || err != nil {
+		return held.message(), io.NopCloser(bytes.NewReader(nil)), err
+	}
+	end, err := c.ready(ctx)
+	if err != nil {
+		return coap.Message{}, nil, err
+	}
+	answer, content, err := end.Stream(ctx, m, body)
+	if err == nil {
+		c.patience.note(time.Now(), &m, &answer)
+	}
+	return answer, content, err
 }

@@ -34,12 +34,12 @@ type Config struct {
 	Keys      []*handshake.PrivateKey // one a suite
 	Authorize Authorizer
 	Secrets   Secrets
-	Handler   coap.Handler
+	Handler   coap.Handler // perhaps a coap.Streamer
 	Log       *slog.Logger // nil: none
 
 	AlwaysEcho    bool          // demand a proven address always, not only under load
 	MaxUDPPayload int           // bytes; 0: 1232
-	MaxBody       int           // largest request body, bytes; 0: 1 MiB
+	MaxBody       int           // largest body held, bytes; 0: 1 MiB
 	MaxHalfOpen   int           // 0: 4096
 	MaxSessions   int           // 0: 1048576
 	IdleTimeout   time.Duration // 0: 24 h

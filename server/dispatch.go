@@ -50,8 +50,16 @@ func (e *engine) Cancel(now time.Time, id uint64) {
 	e.server.engine.Cancel(now, e.session, id, &e.server.out)
 }
 
-func (e *engine) Respond(now time.Time, id uint64, m coap.Message) error {
-	return e.server.engine.Respond(now, e.session, id, m, &e.server.out)
+func (e *engine) Respond(now time.Time, id uint64, m coap.Message, body coap.Body) error {
+	return e.server.engine.Respond(now, e.session, id, m, body, &e.server.out)
+}
+
+func (e *engine) Consumed(now time.Time, id uint64, n int) {
+	e.server.engine.Consumed(now, e.session, id, n, &e.server.out)
+}
+
+func (e *engine) ConsumedRequest(now time.Time, id uint64, n int) {
+	e.server.engine.ConsumedRequest(now, e.session, id, n, &e.server.out)
 }
 
 func (e *engine) Notify(now time.Time, id uint64, m coap.Message) error {

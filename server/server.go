@@ -76,6 +76,7 @@ func New(cfg Config) (*Server, error) {
 		ResetKey:      cfg.Secrets.Reset,
 		MaxUDPPayload: cfg.MaxUDPPayload,
 		MaxBody:       cfg.MaxBody,
+		Stream:        endpoint.Streams(cfg.Handler),
 		MaxHalfOpen:   cfg.MaxHalfOpen,
 		MaxSessions:   cfg.MaxSessions,
 		IdleTimeout:   cfg.IdleTimeout,

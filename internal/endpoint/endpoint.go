@@ -24,7 +24,9 @@ type Engine interface {
 	Request(now time.Time, m coap.Message, opt coap.RequestOptions) (uint64, error)
 	Ping(now time.Time) (uint64, error)
 	Cancel(now time.Time, id uint64)
-	Respond(now time.Time, id uint64, m coap.Message) error
+	Respond(now time.Time, id uint64, m coap.Message, body coap.Body) error
+	Consumed(now time.Time, id uint64, n int)
+	ConsumedRequest(now time.Time, id uint64, n int)
 	Notify(now time.Time, id uint64, m coap.Message) error
 	EndObservation(now time.Time, id uint64)
 	Room() bool // for one observation more of the peer's
@@ -59,6 +61,8 @@ type Endpoint struct {
 	done    chan struct{}
 	err     error // once done
 	waiting map[uint64]chan<- answer
+	streams map[uint64]*stream // bodies of responses
+	uploads map[uint64]*stream // bodies of requests
 	watches map[uint64]*Watch
 	served  map[uint64]*observation
 	running int
@@ -67,6 +71,7 @@ type Endpoint struct {
 
 type answer struct {
 	message coap.Message
+	more    bool // its body is a stream
 	err     error
 }
 
@@ -84,7 +89,11 @@ func (p *Endpoint) Take(now time.Time, ev session.Event) {
 	case session.EventRequest:
 		p.dispatch(now, ev)
 	case session.EventResponse, session.EventPong:
-		p.deliver(ev.ID, answer{ev.Message, ev.Err})
+		p.deliver(ev.ID, answer{ev.Message, ev.More, ev.Err})
+	case session.EventBody:
+		p.streams[ev.ID].put(ev)
+	case session.EventRequestBody:
+		p.uploads[ev.ID].put(ev)
 	case session.EventNotification:
 		if w := p.watches[ev.ID]; w != nil {
 			w.put(ev.Message)
@@ -103,9 +112,13 @@ func (p *Endpoint) deliver(id uint64, a answer) {
 		ch <- a // has room for the one answer
 		return
 	}
-	if w := p.watches[id]; w != nil && a.err != nil {
+	if a.err == nil {
+		return
+	}
+	if w := p.watches[id]; w != nil {
 		w.fail(a.err)
 	}
+	p.streams[id].fail(a.err)
 }
 
 // End fails what is open: the session has ended. The caller holds the lock.
@@ -120,6 +133,12 @@ func (p *Endpoint) End(err error) {
 	}
 	for _, w := range p.watches {
 		w.fail(err)
+	}
+	for _, s := range p.streams {
+		s.fail(err)
+	}
+	for _, s := range p.uploads {
+		s.fail(err)
 	}
 	for _, o := range p.served {
 		o.end()
@@ -205,6 +224,7 @@ func (p *Endpoint) cancel(id uint64) {
 	defer p.owner.Lock.Unlock()
 	delete(p.waiting, id)
 	delete(p.watches, id)
+	delete(p.streams, id)
 	if p.err == nil {
 		now := time.Now()
 		p.engine.Cancel(now, id)

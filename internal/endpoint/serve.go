@@ -3,6 +3,7 @@ package endpoint
 import (
 	"context"
 	"errors"
+	"io"
 	"runtime/debug"
 	"time"
 
@@ -22,18 +23,38 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 	switch {
 	case p.err != nil:
 	case p.owner.Handler == nil:
-		p.engine.Respond(now, ev.ID, coap.Message{Code: codes.NotFound})
+		p.engine.Respond(now, ev.ID, coap.Message{Code: codes.NotFound}, nil)
 	case p.running >= ownHandlers:
+		p.expect(ev)
 		p.backlog = append(p.backlog, ev)
 	case p.owner.working >= p.owner.Most:
-		p.engine.Respond(now, ev.ID, overloaded())
+		p.engine.Respond(now, ev.ID, overloaded(), nil)
+		p.answered(ev.ID)
 	default:
+		p.expect(ev)
 		p.running++
 		p.owner.working++
 		job := &job{endpoint: p, id: ev.ID}
-		request := p.request(ev, job)
-		p.owner.Tasks.Go(func() { job.run(request) })
+		job.request = p.request(ev, job)
+		p.owner.Tasks.Go(job.run)
 	}
+}
+
+// expect makes the stream of a request whose body is still to come.
+func (p *Endpoint) expect(ev session.Event) {
+	if !ev.More || p.uploads[ev.ID] != nil {
+		return
+	}
+	if p.uploads == nil {
+		p.uploads = make(map[uint64]*stream)
+	}
+	p.uploads[ev.ID] = newStream(p, func(now time.Time, n int) { p.engine.ConsumedRequest(now, ev.ID, n) })
+}
+
+// answered ends the stream of a request.
+func (p *Endpoint) answered(id uint64) {
+	p.uploads[id].fail(errAnswered)
+	delete(p.uploads, id)
 }
 
 // overloaded is a 5.03 that asks to come again in a second (RFC 7252 section 5.9.3.4).
@@ -53,13 +74,18 @@ func (p *Endpoint) request(ev session.Event, j *job) *coap.Request {
 	if err == nil && value == 0 && (ev.Message.Code == coap.GET || ev.Message.Code == coap.FETCH) {
 		r.Register = j.register
 	}
+	if s := p.uploads[ev.ID]; s != nil {
+		s.place = &place{p}
+		r.Body = s
+	}
 	return r
 }
 
-// A job is one request that the handler has. All but its request is under the lock.
+// A job is one request that the handler has. All but the request is under the lock.
 type job struct {
 	endpoint *Endpoint
 	id       uint64
+	request  *coap.Request
 	observed *observation // it has accepted one
 	deferred bool         // the response comes when the handler has returned
 	answered bool
@@ -105,14 +131,15 @@ func (j *job) later(response *coap.Message) error {
 }
 
 // run calls the handler outside the lock and sends its response.
-func (j *job) run(request *coap.Request) {
+func (j *job) run() {
 	p := j.endpoint
-	response := p.serve(context.WithValue(p.owner.Context, placeKey{}, &place{endpoint: p}), request)
+	response := p.serve(context.WithValue(p.owner.Context, placeKey{}, &place{endpoint: p}), j.request)
 	p.owner.Lock.Lock()
 	defer p.owner.Lock.Unlock()
 	p.running--
 	p.owner.working--
 	if p.err != nil {
+		closeBody(j.request.Content)
 		return
 	}
 	now := time.Now()
@@ -134,13 +161,23 @@ func (j *job) respond(now time.Time, response *coap.Message) {
 	if o != nil && m.Code>>5 == 2 {
 		m.Options = WithObserve(m.Options)
 	}
-	err := p.engine.Respond(now, j.id, m)
+	err := p.engine.Respond(now, j.id, m, j.request.Content)
+	p.answered(j.id)
+	if err != nil {
+		closeBody(j.request.Content)
+	}
 	if errors.Is(err, coap.ErrFormat) { // any other error: the session has ended meanwhile
 		p.owner.Log.Error("handler's response has options or a code that it must not", "device", p.Device)
-		p.engine.Respond(now, j.id, coap.Message{Code: codes.InternalServerError})
+		p.engine.Respond(now, j.id, coap.Message{Code: codes.InternalServerError}, nil)
 	}
 	if o != nil {
 		o.begin(now, err == nil && m.Code>>5 == 2)
+	}
+}
+
+func closeBody(body coap.Body) {
+	if c, ok := body.(io.Closer); ok {
+		c.Close()
 	}
 }
 
@@ -173,8 +210,12 @@ type placeKey struct{}
 // leave gives a handler's place away while it waits for a peer, so that handlers which wait
 // for devices keep nobody else out; what it returns takes the place back.
 func leave(ctx context.Context) func() {
-	at, ok := ctx.Value(placeKey{}).(*place)
-	if !ok {
+	at, _ := ctx.Value(placeKey{}).(*place)
+	return at.leave()
+}
+
+func (at *place) leave() func() {
+	if at == nil {
 		return func() {}
 	}
 	at.endpoint.shift(-1)

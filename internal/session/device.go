@@ -58,6 +58,9 @@ type DeviceConfig struct {
 	IdleTimeout   time.Duration // told to the server; 0: not told
 	Rand          io.Reader
 
+	MaxBody int                     // of a body held, bytes; 0: coap's default
+	Stream  func(*coap.Message) int // see [coap.Config]; may be nil
+
 	Echo []byte   // remembered from an earlier m2, or nil
 	RTT  coap.RTT // remembered, or zero
 }
@@ -247,43 +250,15 @@ func (d *Device) PathPayload() int {
 	return d.plain.Limit()
 }
 
-// Respond answers an EventRequest.
-func (d *Device) Respond(now time.Time, id uint64, m coap.Message, out *Outbox) error {
-	if d.state != open {
-		return ErrClosed
-	}
-	err := d.ch.coap.Respond(now, id, m, &d.scrap)
-	d.settle(now, out)
-	return err
-}
-
-// Notify sends a new state to the observation that the answer to request id opened: see
-// [coap.Conn.Notify].
-func (d *Device) Notify(now time.Time, id uint64, m coap.Message, out *Outbox) error {
-	if d.state != open {
-		return ErrClosed
-	}
-	err := d.ch.coap.Notify(now, id, m, &d.scrap)
-	d.settle(now, out)
-	return err
-}
-
-// EndObservation forgets an observation without a word.
-func (d *Device) EndObservation(now time.Time, id uint64) {
-	if d.state == open {
-		d.ch.coap.EndObservation(now, id)
-	}
-}
-
-// Room tells whether the server may open one observation more.
-func (d *Device) Room() bool { return d.state == open && d.ch.coap.Room() }
-
 // end closes the session, once.
 func (d *Device) end(err error) {
 	if d.state == closed {
 		return
 	}
 	d.state, d.err = closed, err
+	if d.ch != nil {
+		d.ch.coap.Release()
+	}
 	d.events = append(d.events, Event{Kind: EventClosed, Err: err})
 }
 

@@ -20,6 +20,8 @@ const (
 	EventWork                          // Server: public-key operations to be run
 	EventNotification                  // a later state of what request ID observes
 	EventCancelled                     // the observation that the answer to request ID opened has ended
+	EventBody                          // the next bytes of the response to request ID
+	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
 )
 
 // An Event is what happened to a session.
@@ -27,6 +29,7 @@ type Event struct {
 	Kind    EventKind
 	ID      uint64 // of the request or ping
 	Message coap.Message
+	More    bool // the body, or more of it, comes in events of its own
 	Err     error
 	Session *Session // Server only
 	Work    *Work    // EventWork
@@ -56,27 +59,33 @@ func (d *Device) settle(now time.Time, out *Outbox) {
 // take turns an event of CoAP into one of the session.
 func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
 	switch ev.Kind {
-	case coap.EventRequest:
-		d.events = append(d.events, Event{Kind: EventRequest, ID: ev.ID, Message: ev.Message})
-	case coap.EventResponse:
-		delete(d.asked, ev.ID)
-		d.events = append(d.events, Event{Kind: EventResponse, ID: ev.ID, Message: ev.Message})
-	case coap.EventNotification:
-		d.events = append(d.events, Event{Kind: EventNotification, ID: ev.ID, Message: ev.Message})
-	case coap.EventCancelled:
-		d.events = append(d.events, Event{Kind: EventCancelled, ID: ev.ID, Err: ev.Err})
-	case coap.EventPong:
-		d.pong(ev)
 	case coap.EventFailed:
 		d.failed(now, ev)
+		return
+	case coap.EventPong:
+		if ev.ID == d.first { // the session's own first record
+			return
+		}
+	case coap.EventResponse:
+		delete(d.asked, ev.ID)
 	}
+	d.events = append(d.events, eventOf(ev))
 }
 
-// pong reports an answered ping, unless it was the session's own first record.
-func (d *Device) pong(ev coap.Event) {
-	if ev.ID != d.first {
-		d.events = append(d.events, Event{Kind: EventPong, ID: ev.ID})
-	}
+// kinds are the events of a session's CoAP as those of the session.
+var kinds = map[coap.EventKind]EventKind{
+	coap.EventRequest:      EventRequest,
+	coap.EventResponse:     EventResponse,
+	coap.EventFailed:       EventResponse,
+	coap.EventPong:         EventPong,
+	coap.EventNotification: EventNotification,
+	coap.EventCancelled:    EventCancelled,
+	coap.EventBody:         EventBody,
+	coap.EventRequestBody:  EventRequestBody,
+}
+
+func eventOf(ev coap.Event) Event {
+	return Event{Kind: kinds[ev.Kind], ID: ev.ID, Message: ev.Message, More: ev.More, Err: ev.Err}
 }
 
 // failed reports a request or ping without an answer. Without one to its first record the
@@ -86,7 +95,7 @@ func (d *Device) failed(now time.Time, ev coap.Event) {
 		d.end(ErrHandshakeTimeout)
 		return
 	}
-	d.events = append(d.events, Event{Kind: EventResponse, ID: ev.ID, Err: ev.Err})
+	d.events = append(d.events, eventOf(ev))
 	d.doubt(now, ev.ID)
 }
 

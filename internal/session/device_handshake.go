@@ -241,6 +241,8 @@ func (d *Device) establish(now time.Time, r *handshake.Result) {
 		d.ch, err = newChannel(r, id, record.ConnectionID{}, coap.Config{
 			Rand:       d.cfg.Rand,
 			MaxMessage: payloadLimit(d.cfg.MaxUDPPayload, r.Peer),
+			MaxBody:    d.cfg.MaxBody,
+			Stream:     d.cfg.Stream,
 			Limit:      d.plain.Limit(),
 			RTT:        d.plain.RTT(),
 		}, &d.scrap)

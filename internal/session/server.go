@@ -43,11 +43,12 @@ type ServerConfig struct {
 	AlwaysEcho bool
 	ResetKey   [32]byte
 
-	MaxUDPPayload int           // bytes; 0: MaxUDPPayload
-	MaxBody       int           // of a request, bytes; 0: coap's default
-	MaxHalfOpen   int           // 0: DefaultMaxHalfOpen
-	MaxSessions   int           // 0: DefaultMaxSessions
-	IdleTimeout   time.Duration // 0: DefaultIdleTimeout
+	MaxUDPPayload int                     // bytes; 0: MaxUDPPayload
+	MaxBody       int                     // of a request, bytes; 0: coap's default
+	Stream        func(*coap.Message) int // see [coap.Config]; may be nil
+	MaxHalfOpen   int                     // 0: DefaultMaxHalfOpen
+	MaxSessions   int                     // 0: DefaultMaxSessions
+	IdleTimeout   time.Duration           // 0: DefaultIdleTimeout
 }
 
 func (c *ServerConfig) setDefaults() {

@@ -239,6 +239,7 @@ func (s *Server) open(now time.Time, w *Work) {
 		Rand:       s.cfg.Rand,
 		MaxMessage: payloadLimit(s.cfg.MaxUDPPayload, w.result.Peer),
 		MaxBody:    s.cfg.MaxBody,
+		Stream:     s.cfg.Stream,
 	}, &s.scrap)
 	if err != nil {
 		w.body, w.code = nil, codes.InternalServerError

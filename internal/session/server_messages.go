@@ -6,26 +6,33 @@ import (
 	"github.com/pqcoap/pqcoap/coap"
 )
 
-// kinds are the events of a session's CoAP as those of the Server.
-var kinds = map[coap.EventKind]EventKind{
-	coap.EventRequest:      EventRequest,
-	coap.EventResponse:     EventResponse,
-	coap.EventFailed:       EventResponse,
-	coap.EventPong:         EventPong,
-	coap.EventNotification: EventNotification,
-	coap.EventCancelled:    EventCancelled,
+func (s *Server) take(session *Session, ev coap.Event) {
+	event := eventOf(ev)
+	event.Session = session
+	s.events = append(s.events, event)
 }
 
-func (s *Server) take(session *Session, ev coap.Event) {
-	s.events = append(s.events, Event{
-		Kind: kinds[ev.Kind], ID: ev.ID, Message: ev.Message, Err: ev.Err, Session: session,
+// Respond answers an EventRequest. body, unless nil, takes the place of m's payload: see
+// [coap.Conn.RespondBody].
+func (s *Server) Respond(now time.Time, session *Session, id uint64, m coap.Message, body coap.Body, out *Outbox) error {
+	return s.tell(now, session, out, func(c *coap.Conn) error {
+		return c.RespondBody(now, id, m, body, &s.scrap)
 	})
 }
 
-// Respond answers an EventRequest.
-func (s *Server) Respond(now time.Time, session *Session, id uint64, m coap.Message, out *Outbox) error {
-	return s.tell(now, session, out, func(c *coap.Conn) error {
-		return c.Respond(now, id, m, &s.scrap)
+// Consumed notes that n bytes of the response to a request have been taken.
+func (s *Server) Consumed(now time.Time, session *Session, id uint64, n int, out *Outbox) {
+	s.tell(now, session, out, func(c *coap.Conn) error {
+		c.Consumed(now, id, n, &s.scrap)
+		return nil
+	})
+}
+
+// ConsumedRequest notes that n bytes of a request of the device have been taken.
+func (s *Server) ConsumedRequest(now time.Time, session *Session, id uint64, n int, out *Outbox) {
+	s.tell(now, session, out, func(c *coap.Conn) error {
+		c.ConsumedRequest(now, id, n)
+		return nil
 	})
 }
 

@@ -110,4 +110,7 @@ func (s *Server) remove(session *Session, err error) {
 	s.timers.remove(session)
 	s.sessions.remove(session)
 	session.state = gone
+	if session.ch != nil {
+		session.ch.coap.Release()
+	}
 }

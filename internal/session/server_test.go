@@ -23,7 +23,7 @@ func TestRequestAndResponse(t *testing.T) {
 	if r.Session.Device() != "device" || r.Session.Peer() != address || r.Session.ID() != p.device.Result().SessionID {
 		t.Errorf("request of %q at %v in session %x", r.Session.Device(), r.Session.Peer(), r.Session.ID())
 	}
-	if err := p.server.Respond(p.now, r.Session, r.ID, *coap.Content(0, []byte("y")), &p.toDevice); err != nil {
+	if err := p.server.Respond(p.now, r.Session, r.ID, *coap.Content(0, []byte("y")), nil, &p.toDevice); err != nil {
 		t.Fatal(err)
 	}
 	p.run()

@@ -16,6 +16,9 @@ type Result struct {
 	Peer         Parameters
 	SessionID    [16]byte // for logs and displays, the same at both sides
 
+	binding binding // at a device
+	lineage lineage // at a server
+
 	unprintable
 }
 
@@ -35,7 +38,7 @@ func (k *step3) result(mode Mode, p *plaintext2) *Result {
 		SendSecret:    k.secret("c_ap"),
 		ReceiveSecret: k.secret("s_ap"),
 		Exporter:      exporter,
-		Resumption:    k.secret("resumption"),
+		Resumption:    k.resumption(),
 		ConnectionID:  p.connID,
 		ResetToken:    p.resetToken,
 		Peer:          p.parameters,

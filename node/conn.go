@@ -275,7 +275,7 @@ func (c *Conn) Close() error {
 		return ErrClosed
 	}
 	if c.device != nil {
-		c.device.Close(&c.out)
+		c.device.Close(time.Now(), &c.out)
 		c.flush(time.Now())
 	}
 	c.closed = true

@@ -61,7 +61,7 @@ func (e *engine) Close() error {
 	if c.closed || e.device != c.device {
 		return ErrClosed
 	}
-	e.device.Close(&c.out)
+	e.device.Close(time.Now(), &c.out)
 	c.flush(time.Now())
 	return nil
 }

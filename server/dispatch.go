@@ -86,7 +86,7 @@ func (e *engine) Close() error {
 	if s.closed {
 		return ErrClosed
 	}
-	err := s.engine.CloseSession(e.session, &s.out)
+	err := s.engine.CloseSession(time.Now(), e.session, &s.out)
 	s.flush(time.Now())
 	return err
 }

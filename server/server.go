@@ -242,7 +242,7 @@ func (s *Server) Close() error {
 	if s.socket == nil {
 		return nil
 	}
-	s.engine.Close(&s.out)
+	s.engine.Close(time.Now(), &s.out)
 	s.flush(time.Now())
 	return s.socket.Close()
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"errors"
+	"io"
 	"net/netip"
 	"time"
 
@@ -20,25 +21,43 @@ var alertClose = []byte{1, 0}
 // of their record, to learn which records have arrived.
 const confirmRing = 64
 
+// An Update says when a session replaces its keys before it has to (docs/protocol.md section
+// 11.2). The zero value does so at the limits of the AEAD only.
+type Update struct {
+	Age     time.Duration // of a key in use; 0: any
+	Records uint64        // sealed by a key; 0: any number
+}
+
 // A channel is CoAP inside records: one session after its handshake, at either end.
 type channel struct {
-	rec   *record.Conn
-	coap  *coap.Conn
-	sent  [confirmRing]sentMessage
-	scrap *coap.Batch // shared by the channels of one owner, empty between calls
+	rec     *record.Conn
+	control *record.Control
+	path    *record.Path // of a device; nil at a device, whose server does not move
+	coap    *coap.Conn
+	rand    io.Reader
+	sent    [confirmRing]sentMessage
+	scrap   *coap.Batch // shared by the channels of one owner, empty between calls
 
-	closed bool // the peer has sent close_notify
+	replies []reply
+	tickets [][]byte // NewTicket messages that have come
+	closed  bool     // the peer has sent close_notify
 }
 
 type sentMessage struct {
 	mid    uint16
-	record record.RecordNumber
+	record record.RecordNumber // of epoch 0 where there is none
+}
+
+// A reply is the answer to a path challenge.
+type reply struct {
+	message record.PathMessage
+	to      netip.AddrPort
 }
 
 // newChannel starts the record layer from a handshake's result. sendID and receiveID are
 // the connection IDs written and demanded, one of them empty. cfg.MaxMessage and cfg.Limit
 // are UDP payloads.
-func newChannel(r *handshake.Result, sendID, receiveID record.ConnectionID, cfg coap.Config, scrap *coap.Batch) (*channel, error) {
+func newChannel(now time.Time, r *handshake.Result, sendID, receiveID record.ConnectionID, cfg coap.Config, update Update, scrap *coap.Batch) (*channel, error) {
 	rec, err := record.NewConn(record.Config{
 		Suite:         record.CipherSuite(r.Suite.RecordSuite()),
 		SendSecret:    r.SendSecret,
@@ -49,13 +68,22 @@ func newChannel(r *handshake.Result, sendID, receiveID record.ConnectionID, cfg 
 	if err != nil {
 		return nil, err
 	}
+	return wrap(rec, record.NewControl(rec, update.config(), now), cfg, scrap), nil
+}
+
+func (u Update) config() record.ControlConfig {
+	return record.ControlConfig{MaxAge: u.Age, MaxRecords: u.Records}
+}
+
+// wrap puts CoAP into records.
+func wrap(rec *record.Conn, control *record.Control, cfg coap.Config, scrap *coap.Batch) *channel {
 	cfg.Secure = true
 	cfg.MaxMessage -= rec.Overhead()
 	cfg.MinMessage = leastPayload - rec.Overhead()
 	if cfg.Limit > 0 {
 		cfg.Limit -= rec.Overhead()
 	}
-	return &channel{rec: rec, coap: coap.NewConn(cfg), scrap: scrap}, nil
+	return &channel{rec: rec, control: control, coap: coap.NewConn(cfg), rand: cfg.Rand, scrap: scrap}
 }
 
 // payload is the largest UDP payload that the path is believed to carry.
@@ -64,15 +92,16 @@ func (ch *channel) payload() int { return ch.coap.Limit() + ch.rec.Overhead() }
 // A delivery says what a datagram of records brought.
 type delivery struct {
 	opened   int  // records that opened
-	newest   bool // one of them was the newest yet
+	newest   bool // one of them was the newest yet, and not about the path
 	rejected int
 	replayed int
 }
 
 // receive opens the records of a datagram, in place, and gives their content to CoAP. What
-// CoAP answers goes to addr once the whole datagram is read.
-func (ch *channel) receive(now time.Time, datagram []byte) delivery {
+// CoAP answers goes out once the whole datagram is read.
+func (ch *channel) receive(now time.Time, from netip.AddrPort, datagram []byte) delivery {
 	var d delivery
+	size := len(datagram)
 	for len(datagram) > 0 {
 		r, rest, err := ch.rec.Open(datagram)
 		datagram = rest
@@ -83,15 +112,37 @@ func (ch *channel) receive(now time.Time, datagram []byte) delivery {
 			d.rejected++
 		default:
 			d.opened++
-			d.newest = d.newest || r.Newest
-			ch.content(now, r)
+			d.newest = d.newest || r.Newest && r.Type != record.ReturnRoutability
+			ch.content(now, from, r)
 		}
+	}
+	if d.opened > 0 {
+		ch.arrived(now, from, size, d.newest)
 	}
 	return d
 }
 
+// arrived notes that something authentic has come, and what is known of the path by now.
+func (ch *channel) arrived(now time.Time, from netip.AddrPort, size int, newest bool) {
+	rtt := ch.coap.RTT()
+	if rtt.Known() {
+		ch.control.SetTimeout(rtt.Smoothed() * 3 / 2)
+	}
+	if ch.path == nil {
+		return
+	}
+	if rtt.Known() {
+		ch.path.SetRTT(rtt.Smoothed())
+	}
+	ch.path.Receive(now, from, size, newest)
+}
+
 // content acts on one authentic record.
-func (ch *channel) content(now time.Time, r record.Record) {
+func (ch *channel) content(now time.Time, from netip.AddrPort, r record.Record) {
+	event, err := ch.control.Handle(now, r)
+	if err == nil && event.Kind == record.EventTicket {
+		ch.tickets = append(ch.tickets, append([]byte(nil), event.Body...))
+	}
 	switch r.Type {
 	case record.ApplicationData:
 		ch.learn(r.Content)
@@ -100,6 +151,22 @@ func (ch *channel) content(now time.Time, r record.Record) {
 		if len(r.Content) == 2 && r.Content[1] == alertClose[1] {
 			ch.closed = true
 		}
+	case record.ReturnRoutability:
+		ch.routability(now, from, r.Content)
+	}
+}
+
+// maxReplies is how many challenges of one datagram are answered.
+const maxReplies = 4
+
+func (ch *channel) routability(now time.Time, from netip.AddrPort, content []byte) {
+	m, err := record.ParsePathMessage(content)
+	switch {
+	case err != nil:
+	case m.Type == record.PathChallenge && len(ch.replies) < maxReplies:
+		ch.replies = append(ch.replies, reply{m.Answer(true), from})
+	case ch.path != nil:
+		ch.path.Handle(now, content)
 	}
 }
 
@@ -110,46 +177,42 @@ func (ch *channel) learn(m []byte) {
 	if !ok || (kind != message.Acknowledgement && kind != message.Reset) {
 		return
 	}
-	if s := ch.sent[mid%confirmRing]; s.mid == mid {
-		ch.rec.Confirm(s.record) // of no epoch at all where the place is empty
+	if s := ch.sent[mid%confirmRing]; s.mid == mid && s.record.Epoch > 0 {
+		ch.rec.Confirm(s.record)
 	}
 }
 
-// flush seals what CoAP has left in the scrap batch. An empty acknowledgement shares the
-// datagram of the message behind it.
-func (ch *channel) flush(to netip.AddrPort, out *Outbox, t *Traffic) error {
-	defer ch.scrap.Reset()
-	start := len(out.buf)
-	for i := range ch.scrap.Len() {
-		m := ch.scrap.Datagram(i)
-		last := !ch.shares(i)
-		ch.remember(m)
-		buf, err := ch.rec.Seal(out.buf, record.ApplicationData, m, last)
-		if err != nil {
-			out.buf = out.buf[:start]
-			return err
-		}
-		out.buf = buf
-		if last {
-			out.commit(to, start, buf)
-			t.sent(len(buf) - start)
-			start = len(buf)
-		}
+// advance does what is due.
+func (ch *channel) advance(now time.Time) {
+	ch.coap.Advance(now, ch.scrap)
+	ch.control.Advance(now)
+	if ch.path != nil {
+		ch.path.Advance(now)
 	}
-	return nil
 }
 
-// shares reports whether message i of the batch is an empty one that leaves room in its
-// datagram for the message behind it.
-func (ch *channel) shares(i int) bool {
-	if i+1 >= ch.scrap.Len() || len(ch.scrap.Datagram(i)) > emptyMessage {
-		return false
+// deadline is when advance or flush has something to do.
+func (ch *channel) deadline() time.Time {
+	at := earliest(ch.coap.Deadline(), ch.control.Deadline())
+	if ch.path != nil {
+		at = earliest(at, ch.path.Deadline())
 	}
-	return emptyMessage+len(ch.scrap.Datagram(i+1))+2*ch.rec.Overhead()+2 <= ch.payload()
+	return at
 }
 
-// emptyMessage is the size of an Empty CoAP message (RFC 7252 section 4.1).
-const emptyMessage = 4
+// close seals a close_notify.
+func (ch *channel) close(now time.Time, out *Outbox, t *Traffic) {
+	// At the limit of its key a session ends without a word.
+	ch.seal(record.Alert, alertClose, out, t, func(size int) netip.AddrPort { return ch.route(now, size, false) })
+}
+
+// route is where a datagram goes, nowhere in particular at a device.
+func (ch *channel) route(now time.Time, size int, answer bool) netip.AddrPort {
+	if ch.path == nil {
+		return netip.AddrPort{}
+	}
+	return ch.path.Route(now, size, answer)
+}
 
 // peek reads the message ID and type of a CoAP message (RFC 7252 section 3).
 func peek(m []byte) (id uint16, t message.Type, ok bool) {
@@ -157,22 +220,4 @@ func peek(m []byte) (id uint16, t message.Type, ok bool) {
 		return 0, 0, false
 	}
 	return binary.BigEndian.Uint16(m[2:]), message.Type(m[0] >> 4 & 3), true
-}
-
-// remember notes in which record a confirmable message leaves.
-func (ch *channel) remember(m []byte) {
-	if mid, kind, ok := peek(m); ok && kind == message.Confirmable {
-		ch.sent[mid%confirmRing] = sentMessage{mid, ch.rec.Next()}
-	}
-}
-
-// close seals a close_notify.
-func (ch *channel) close(to netip.AddrPort, out *Outbox, t *Traffic) {
-	start := len(out.buf)
-	buf, err := ch.rec.Seal(out.buf, record.Alert, alertClose, true)
-	if err != nil {
-		return // at the limit of its key a session ends without a word
-	}
-	out.commit(to, start, buf)
-	t.sent(len(buf) - start)
 }

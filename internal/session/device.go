@@ -9,6 +9,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/record"
 )
 
 // Errors that end a device's session or one of its requests.
@@ -19,8 +20,15 @@ var (
 	errReplaced   = fmt.Errorf("%w: the device has opened another", ErrClosed)
 	errIdle       = fmt.Errorf("%w: idle", ErrClosed)
 	errSilent     = fmt.Errorf("%w: the server is not heard any more", ErrClosed)
-	// ErrExhausted: a key of the session has reached its limit (RFC 9147 section 4.5.3).
+	// ErrExhausted: no more keys can follow those that have reached their limit (RFC 9147
+	// sections 4.5.3 and 8).
 	ErrExhausted = errors.New("session has reached the limit of its keys")
+	// ErrReset: the server does not know the session any more (docs/protocol.md section 13).
+	ErrReset = fmt.Errorf("%w: the server has forgotten it", ErrClosed)
+	// ErrSaved: the session goes on in who restores it.
+	ErrSaved = fmt.Errorf("%w: its state has been saved", ErrClosed)
+	// ErrUnderWay: a session cannot be saved while requests are open.
+	ErrUnderWay = errors.New("requests of the session are under way")
 	// ErrHandshakeTimeout: no m2 that opens has come in time.
 	ErrHandshakeTimeout = errors.New("handshake: no answer of the server that can be believed")
 	// ErrFingerprint: the key that came from GET /hs is not the pinned one.
@@ -53,6 +61,11 @@ type DeviceConfig struct {
 	Key *handshake.PrivateKey // mode kem
 	PSK *handshake.PSK        // mode psk; both nil: mode none
 
+	// Resume is tried first: it is used up by NewDevice. nil: a full handshake.
+	Resume    *handshake.ResumptionState
+	Ephemeral bool // resume with a KEM key, forward secret
+	Update    Update
+
 	MaxUDPPayload int           // bytes; 0: MaxUDPPayload
 	PathPayload   int           // what the path was found to carry, bytes; 0: nothing is known
 	IdleTimeout   time.Duration // told to the server; 0: not told
@@ -63,6 +76,12 @@ type DeviceConfig struct {
 
 	Echo []byte   // remembered from an earlier m2, or nil
 	RTT  coap.RTT // remembered, or zero
+}
+
+func (c *DeviceConfig) setDefaults() {
+	if c.MaxUDPPayload == 0 {
+		c.MaxUDPPayload = MaxUDPPayload
+	}
 }
 
 // deviceState is docs/protocol.md section 10.
@@ -77,18 +96,21 @@ const (
 
 // A Device is one session at the side that opens it.
 type Device struct {
-	cfg   DeviceConfig
-	state deviceState
-	err   error
+	cfg     DeviceConfig
+	state   deviceState
+	started time.Time
+	err     error
 
-	initiator *handshake.Initiator
-	result    *handshake.Result
-	plain     *coap.Conn // carries the handshake, nil after it
-	transfer  uint64     // its exchange in plain
-	deadline  time.Time  // of the handshake
-	retryAt   time.Time  // when an unsealed failure is forgotten; zero: none
-	hint      error      // the last unsealed failure
-	hints     int
+	attempt  attempt            // that of the handshake under way; nil: the next has new keys
+	resumer  *handshake.Resumer // attempt, where it is a resumption
+	result   *handshake.Result
+	plain    *coap.Conn // carries the handshake, nil after it
+	transfer uint64     // its exchange in plain
+	deadline time.Time  // of the handshake
+	giveUpAt time.Time  // when a resumption is followed by a full handshake; zero: there is none
+	retryAt  time.Time  // when an unsealed failure is forgotten; zero: none
+	hint     error      // the last unsealed failure
+	hints    int
 
 	ch     *channel
 	heard  time.Time            // when a record last opened
@@ -104,10 +126,8 @@ type Device struct {
 
 // NewDevice starts a session: the first datagrams of the handshake go to out.
 func NewDevice(now time.Time, cfg DeviceConfig, out *Outbox) (*Device, error) {
-	if cfg.MaxUDPPayload == 0 {
-		cfg.MaxUDPPayload = MaxUDPPayload
-	}
-	d := &Device{cfg: cfg, deadline: now.Add(HandshakeTimeout), asked: make(map[uint64]time.Time)}
+	cfg.setDefaults()
+	d := &Device{cfg: cfg, started: now, deadline: now.Add(HandshakeTimeout), asked: make(map[uint64]time.Time)}
 	d.stats.Started = now
 	d.plain = coap.NewConn(coap.Config{
 		Rand:       cfg.Rand,
@@ -117,10 +137,18 @@ func NewDevice(now time.Time, cfg DeviceConfig, out *Outbox) (*Device, error) {
 		MaxBody:    maxHandshakeBody,
 		RTT:        cfg.RTT,
 	})
-	if cfg.Server == nil {
-		return d, d.fetch(now, out)
+	return d, d.begin(now, out)
+}
+
+// begin starts with what is known: a ticket, the server's key, or its fingerprint.
+func (d *Device) begin(now time.Time, out *Outbox) error {
+	switch {
+	case d.resumes():
+		return d.post(now, out)
+	case d.cfg.Server == nil:
+		return d.fetch(now, out)
 	}
-	return d, d.initiate(now, out)
+	return d.initiate(now, out)
 }
 
 // Receive takes a datagram of the server and changes it in place.
@@ -141,11 +169,16 @@ func isPlain(first byte) bool  { return first>>6 == 1 }
 func isRecord(first byte) bool { return first>>5 == 1 }
 
 func (d *Device) receiveRecords(now time.Time, datagram []byte, out *Outbox) {
-	got := d.ch.receive(now, datagram)
+	got := d.ch.receive(now, netip.AddrPort{}, datagram)
+	if got.opened == 0 && record.IsReset(datagram, d.result.ResetToken) {
+		d.end(ErrReset)
+		return
+	}
 	d.stats.Rejected += uint64(got.rejected + got.replayed)
 	if got.opened > 0 {
 		d.heard = now
 	}
+	d.takeTickets(now)
 	d.settle(now, out)
 	if d.ch.closed && d.state == open {
 		d.end(errPeerClosed)
@@ -162,7 +195,7 @@ func (d *Device) Advance(now time.Time, out *Outbox) {
 			d.pingAt = time.Time{}
 			d.first = d.ch.coap.Ping(now, &d.scrap)
 		}
-		d.ch.coap.Advance(now, &d.scrap)
+		d.ch.advance(now)
 		d.settle(now, out)
 	}
 }
@@ -171,9 +204,9 @@ func (d *Device) Advance(now time.Time, out *Outbox) {
 func (d *Device) Deadline() time.Time {
 	switch d.state {
 	case fetching, handshaking:
-		return earliest(d.deadline, earliest(d.retryAt, d.plain.Deadline()))
+		return earliest(earliest(d.deadline, d.giveUpAt), earliest(d.retryAt, d.plain.Deadline()))
 	case open:
-		return earliest(d.pingAt, d.ch.coap.Deadline())
+		return earliest(d.pingAt, d.ch.deadline())
 	}
 	return time.Time{}
 }
@@ -221,9 +254,9 @@ func (d *Device) Cancel(now time.Time, id uint64, out *Outbox) {
 }
 
 // Close ends the session and tells the server.
-func (d *Device) Close(out *Outbox) {
+func (d *Device) Close(now time.Time, out *Outbox) {
 	if d.state == open {
-		d.ch.close(netip.AddrPort{}, out, &d.stats.Records)
+		d.ch.close(now, out, &d.stats.Records)
 	}
 	d.end(ErrClosed)
 }

@@ -1,10 +1,10 @@
 package session
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
 )
 
 // EventKind tells the events of a Device and a Server apart.
@@ -22,6 +22,7 @@ const (
 	EventCancelled                     // the observation that the answer to request ID opened has ended
 	EventBody                          // the next bytes of the response to request ID
 	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
+	EventTicket                        // Device: a Ticket for the session after this one
 )
 
 // An Event is what happened to a session.
@@ -31,8 +32,9 @@ type Event struct {
 	Message coap.Message
 	More    bool // the body, or more of it, comes in events of its own
 	Err     error
-	Session *Session // Server only
-	Work    *Work    // EventWork
+	Session *Session                   // Server only
+	Ticket  *handshake.ResumptionState // EventTicket
+	Work    *Work                      // EventWork
 }
 
 // Next is the next event, false if there is none.
@@ -47,11 +49,11 @@ func (d *Device) Next() (Event, bool) {
 
 // settle seals what CoAP has to send and takes its events.
 func (d *Device) settle(now time.Time, out *Outbox) {
-	err := d.ch.flush(netip.AddrPort{}, out, &d.stats.Records)
+	err := d.ch.flush(now, true, out, &d.stats.Records)
 	for ev, ok := d.ch.coap.Next(); ok; ev, ok = d.ch.coap.Next() {
 		d.take(now, ev, out)
 	}
-	if err != nil || d.ch.rec.NeedsRekey() {
+	if err != nil || d.ch.control.Exhausted() {
 		d.end(ErrExhausted)
 	}
 }

@@ -58,26 +58,24 @@ func (d *Device) fetch(now time.Time, out *Outbox) error {
 // initiate makes m1 and sends it.
 func (d *Device) initiate(now time.Time, out *Outbox) error {
 	i, err := handshake.NewInitiator(d.cfg.Rand, handshake.InitiatorConfig{
-		Server: d.cfg.Server,
-		Key:    d.cfg.Key,
-		PSK:    d.cfg.PSK,
-		Parameters: handshake.Parameters{
-			MaxUDPPayload: uint16(d.plain.Limit()),
-			IdleTimeout:   d.cfg.IdleTimeout,
-		},
+		Server:     d.cfg.Server,
+		Key:        d.cfg.Key,
+		PSK:        d.cfg.PSK,
+		Parameters: d.parameters(),
 	})
 	if err != nil {
 		return err
 	}
-	d.initiator, d.state = i, handshaking
-	d.stats.M1 = len(i.M1())
+	d.attempt, d.resumer = i, nil
 	return d.post(now, out)
 }
 
 // post sends m1, under a new Request-Tag each time.
 func (d *Device) post(now time.Time, out *Outbox) error {
-	m := coap.Message{Code: codes.POST, Options: hsPath(), Payload: d.initiator.M1()}
-	return d.send(now, m, d.initiator.ResponseSize(), out)
+	d.state = handshaking
+	d.stats.M1 = len(d.attempt.M1())
+	m := coap.Message{Code: codes.POST, Options: hsPath(), Payload: d.attempt.M1()}
+	return d.send(now, m, d.attempt.ResponseSize(), out)
 }
 
 // send starts the one exchange that the plain lane has at a time.
@@ -115,7 +113,10 @@ func (d *Device) advanceHandshake(now time.Time, out *Outbox) {
 		d.end(d.timeout())
 		return
 	}
-	if !d.retryAt.IsZero() && !now.Before(d.retryAt) {
+	switch {
+	case !d.giveUpAt.IsZero() && !now.Before(d.giveUpAt):
+		d.fallBack(now, out)
+	case !d.retryAt.IsZero() && !now.Before(d.retryAt):
 		d.retry(now, out)
 	}
 	d.plain.Advance(now, &d.scrap)
@@ -163,6 +164,10 @@ func (d *Device) failure(now time.Time, hint error) {
 	d.hint, d.hints = hint, d.hints+1
 	d.stats.Hints++
 	if d.hints >= maxHints {
+		if d.resumer != nil { // at the least opportune moment for a full handshake, perhaps
+			d.giveUpAt = earliest(d.giveUpAt, now)
+			return
+		}
 		d.end(d.timeout())
 		return
 	}
@@ -175,8 +180,8 @@ func (d *Device) retry(now time.Time, out *Outbox) {
 	switch {
 	case d.state == fetching:
 		err = d.fetch(now, out)
-	case d.initiator == nil:
-		err = d.initiate(now, out)
+	case d.attempt == nil:
+		err = d.begin(now, out)
 	default:
 		err = d.post(now, out)
 	}
@@ -209,9 +214,11 @@ func (d *Device) pin(now time.Time, credS []byte, out *Outbox) {
 
 // finish opens m2, or a sealed refusal. What does not open is fetched again.
 func (d *Device) finish(now time.Time, m2 []byte, out *Outbox) {
-	r, err := d.initiator.Finish(m2)
+	r, err := d.attempt.Finish(m2)
 	var refusal *handshake.Refusal
 	switch {
+	case errors.As(err, &refusal) && d.resumer != nil:
+		d.refusedTicket(now, refusal, out)
 	case errors.As(err, &refusal):
 		d.refused(now, refusal)
 	case err != nil:
@@ -231,27 +238,28 @@ func (d *Device) refused(now time.Time, refusal *handshake.Refusal) {
 		return
 	}
 	// The same m1 would get the same refusal: the next attempt makes new keys.
-	d.hint, d.retryAt, d.initiator = refusal, at, nil
+	d.hint, d.retryAt, d.attempt, d.resumer, d.giveUpAt = refusal, at, nil, nil, time.Time{}
 }
 
 // establish starts the record layer.
 func (d *Device) establish(now time.Time, r *handshake.Result) {
 	id, err := record.NewConnectionID(r.ConnectionID)
 	if err == nil {
-		d.ch, err = newChannel(r, id, record.ConnectionID{}, coap.Config{
+		d.ch, err = newChannel(now, r, id, record.ConnectionID{}, coap.Config{
 			Rand:       d.cfg.Rand,
 			MaxMessage: payloadLimit(d.cfg.MaxUDPPayload, r.Peer),
 			MaxBody:    d.cfg.MaxBody,
 			Stream:     d.cfg.Stream,
 			Limit:      d.plain.Limit(),
 			RTT:        d.plain.RTT(),
-		}, &d.scrap)
+		}, d.cfg.Update, &d.scrap)
 	}
 	if err != nil {
 		d.end(fmt.Errorf("handshake: the server's parameters cannot be used: %w", err))
 		return
 	}
-	d.result, d.plain, d.initiator = r, nil, nil
+	d.result, d.plain, d.attempt = r, nil, nil
+	d.stats.Resumed, d.resumer = d.resumer != nil, nil
 	d.state, d.stats.Opened = open, now
 	d.pingAt = now.Add(pingAfter)
 	d.events = append(d.events, Event{Kind: EventOpen})

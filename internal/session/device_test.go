@@ -74,7 +74,7 @@ func TestRefusedForNow(t *testing.T) {
 	}
 	p := newPair(t, newTestServer(busy), deviceConfig(handshake.ModeNone))
 	p.run()
-	first := p.device.initiator
+	first := p.device.attempt
 	p.pass(4 * time.Second)
 	if p.device.state == closed || first != nil || calls != 1 {
 		t.Fatalf("state %d after %d calls: want to wait", p.device.state, calls)

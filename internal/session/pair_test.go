@@ -100,8 +100,10 @@ func (p *pair) run() {
 			p.server.Receive(p.now, p.from, b, &p.toDevice)
 			p.drain()
 		}
-		for _, b := range down.All() {
-			p.device.Receive(p.now, b, &p.toServer)
+		for to, b := range down.All() {
+			if to == p.from { // else it is lost
+				p.device.Receive(p.now, b, &p.toServer)
+			}
 		}
 		for ev, ok := p.device.Next(); ok; ev, ok = p.device.Next() {
 			p.events = append(p.events, ev)

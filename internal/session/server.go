@@ -33,6 +33,9 @@ const (
 	halfOpenSharePrefixes = 8 // a prefix may hold one part in 8 of the half-open sessions
 )
 
+// DefaultLimits of resumption (docs/protocol.md section 15).
+var DefaultLimits = handshake.Limits{Lifetime: 30 * 24 * time.Hour, Small: 16, SmallAge: 7 * 24 * time.Hour}
+
 // ServerConfig is what a Server needs. The secrets are random and outlive restarts.
 type ServerConfig struct {
 	Keys      []*handshake.PrivateKey // one for each suite offered
@@ -42,6 +45,11 @@ type ServerConfig struct {
 	Echo       *coap.EchoKeys
 	AlwaysEcho bool
 	ResetKey   [32]byte
+	Era        uint32 // counts the starts of the server under one ResetKey
+
+	Tickets *handshake.TicketKeys // nil: sessions cannot be resumed
+	Limits  handshake.Limits      // of resumption; zero: DefaultLimits
+	Update  Update
 
 	MaxUDPPayload int                     // bytes; 0: MaxUDPPayload
 	MaxBody       int                     // of a request, bytes; 0: coap's default
@@ -61,6 +69,9 @@ func (c *ServerConfig) setDefaults() {
 	if c.MaxSessions == 0 {
 		c.MaxSessions = DefaultMaxSessions
 	}
+	if c.Limits == (handshake.Limits{}) {
+		c.Limits = DefaultLimits
+	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = DefaultIdleTimeout
 	}
@@ -73,6 +84,7 @@ type Server struct {
 	lane      *coap.Lane
 	sessions  sessionTable
 	pending   map[digest]*Session // by m1, while its m2 is remembered
+	resets    bucket
 	timers    timerHeap
 	scrap     coap.Batch
 	events    []Event
@@ -86,7 +98,7 @@ func NewServer(cfg ServerConfig) *Server {
 	s := &Server{
 		cfg:       cfg,
 		responder: handshake.NewResponder(cfg.Keys...),
-		sessions:  newSessionTable(),
+		sessions:  newSessionTable(cfg.Rand),
 		pending:   make(map[digest]*Session),
 	}
 	s.lane = coap.NewLane(coap.LaneConfig{
@@ -117,35 +129,36 @@ func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []b
 	session := s.sessions.get(id)
 	if !ok || session == nil || session.ch == nil {
 		s.stats.UnknownID++
+		if ok && session == nil {
+			s.reset(now, from, id, len(datagram), out)
+		}
 		return
 	}
-	got := session.ch.receive(now, datagram)
+	got := session.ch.receive(now, from, datagram)
 	s.stats.Rejected += uint64(got.rejected)
 	s.stats.Replayed += uint64(got.replayed)
 	if got.opened == 0 {
 		return
 	}
-	if got.newest {
-		session.peer = from
-	}
 	session.heard = now
 	if session.state == halfOpen {
 		s.confirm(now, session, out)
 	}
-	s.settle(now, session, out)
+	s.settle(now, session, true, out)
 }
 
-// settle seals what a session's CoAP has to send, takes its events and sets its timer.
-func (s *Server) settle(now time.Time, session *Session, out *Outbox) {
-	err := session.ch.flush(session.peer, out, &s.stats.Records)
+// settle seals what a session has to send, takes its events and sets its timer. answer says
+// that it answers what the device has just sent.
+func (s *Server) settle(now time.Time, session *Session, answer bool, out *Outbox) {
+	err := session.ch.flush(now, answer, out, &s.stats.Records)
 	for ev, ok := session.ch.coap.Next(); ok; ev, ok = session.ch.coap.Next() {
 		s.take(session, ev)
 	}
 	switch {
 	case session.ch.closed:
 		s.remove(session, errPeerClosed)
-	case err != nil || session.ch.rec.NeedsRekey():
-		session.ch.close(session.peer, out, &s.stats.Records)
+	case err != nil || session.ch.control.Exhausted():
+		session.ch.close(now, out, &s.stats.Records)
 		s.remove(session, ErrExhausted)
 	default:
 		s.timers.set(session, session.deadline(s.cfg.IdleTimeout))
@@ -153,10 +166,10 @@ func (s *Server) settle(now time.Time, session *Session, out *Outbox) {
 }
 
 // Close ends all sessions and tells their devices.
-func (s *Server) Close(out *Outbox) {
+func (s *Server) Close(now time.Time, out *Outbox) {
 	for _, session := range s.sessions.all() {
 		if session.state == confirmed {
-			session.ch.close(session.peer, out, &s.stats.Records)
+			session.ch.close(now, out, &s.stats.Records)
 		}
 		s.remove(session, ErrClosed)
 	}
@@ -190,9 +203,12 @@ func (s *Server) advance(now time.Time, session *Session, out *Outbox) {
 		s.remove(session, ErrHandshakeTimeout)
 	case session.state == confirmed && !now.Before(session.idleAt(s.cfg.IdleTimeout)):
 		s.remove(session, errIdle)
+	case !session.retireAt.IsZero() && !now.Before(session.retireAt):
+		session.ch.close(now, out, &s.stats.Records)
+		s.remove(session, errReplaced)
 	default:
-		session.ch.coap.Advance(now, &s.scrap)
-		s.settle(now, session, out)
+		session.ch.advance(now)
+		s.settle(now, session, false, out)
 	}
 }
 

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -27,7 +26,11 @@ type Work struct {
 	responder *handshake.Responder
 	authorize Authorizer
 	rand      io.Reader
-	m1        *handshake.M1
+	m1        *handshake.M1  // or
+	m1r       *handshake.M1R // a resumption
+	tickets   *handshake.TicketKeys
+	limits    handshake.Limits
+	now       time.Time
 	grant     handshake.Grant
 
 	session *Session
@@ -38,35 +41,62 @@ type Work struct {
 	code    codes.Code // a failure before k1
 	client  Client
 	result  *handshake.Result // with m2
+	ticket  []byte            // for the session after this one
 	refused bool
+}
+
+// An opened is an m1 or m1r that opened.
+type opened interface {
+	Respond(rand io.Reader, g handshake.Grant) ([]byte, *handshake.Result, error)
+	Refuse(rand io.Reader, code handshake.RefusalCode, retryAfter time.Duration, text string) ([]byte, error)
+	Close()
 }
 
 // Run does the work, once.
 func (w *Work) Run() {
+	if w.m1r != nil {
+		accepted, err := w.responder.OpenResumption(w.now, w.m1r, w.tickets, w.limits)
+		if accepted == nil {
+			w.code = codes.Unauthorized
+			return
+		}
+		w.answer(accepted, accepted.Suite, accepted.Credential, err)
+		return
+	}
 	accepted, err := w.responder.Open(w.m1)
 	if accepted == nil {
 		w.code = codes.Unauthorized
 		return
 	}
-	defer accepted.Close()
-	if err != nil { // it opened, and names a credential of a form we do not know
-		w.refuse(accepted, err)
-		return
+	w.answer(accepted, accepted.Suite, accepted.Credential, err)
+}
+
+// answer makes m2 or m2r, or a refusal where the message opened and cannot be granted.
+func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.ClientCredential, err error) {
+	defer m.Close()
+	if err == nil {
+		w.client, err = w.authorize(suite, credential)
 	}
-	w.client, err = w.authorize(accepted.Suite, accepted.Credential)
 	if err != nil {
-		w.refuse(accepted, err)
+		w.refuse(m, err)
 		return
 	}
 	w.grant.Key, w.grant.PSK = w.client.Key, w.client.PSK
-	w.body, w.result, err = accepted.Respond(w.rand, w.grant)
-	if err != nil {
+	w.body, w.result, err = m.Respond(w.rand, w.grant)
+	switch {
+	case errors.Is(err, handshake.ErrStale):
+		w.refuse(m, &handshake.Refusal{Code: handshake.RefusedTicket, Text: "the credential has changed"})
+	case err != nil:
 		w.body, w.code = nil, codes.InternalServerError
+	case w.tickets != nil:
+		if t, err := w.tickets.Issue(w.rand, w.now, w.result, w.limits); err == nil { // else it does without
+			w.ticket = t.Append(nil)
+		}
 	}
 }
 
 // refuse seals a refusal: what the Authorizer wants to be told, or nothing but the fact.
-func (w *Work) refuse(accepted *handshake.Accepted, reason error) {
+func (w *Work) refuse(accepted opened, reason error) {
 	refusal := &handshake.Refusal{Code: handshake.RefusedCredential, Text: "credential not accepted"}
 	errors.As(reason, &refusal)
 	body, err := accepted.Refuse(w.rand, refusal.Code, refusal.RetryAfter, refusal.Text)
@@ -97,13 +127,9 @@ func (s *Server) flushPlain(to netip.AddrPort, out *Outbox) {
 
 // begin takes a complete m1: cheap things first.
 func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
-	m1, err := handshake.ParseM1(t.Body())
-	if err != nil {
-		s.fail(now, t, codes.BadRequest, out)
-		return
-	}
-	if !s.responder.Knows(m1) {
-		s.fail(now, t, codes.Unauthorized, out)
+	work, code := s.parse(t.Body())
+	if code != 0 {
+		s.fail(now, t, code, out)
 		return
 	}
 	sum := digest(sha256.Sum256(t.Body()))
@@ -112,7 +138,7 @@ func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
 		return
 	}
 	session := &Session{
-		peer: t.From(), prefix: prefixOf(t.From().Addr()), digest: sum,
+		from: t.From(), prefix: prefixOf(t.From().Addr()), digest: sum,
 		proven: t.Proven(), timer: -1,
 	}
 	room := s.makeRoom(session)
@@ -121,43 +147,51 @@ func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
 		s.flushPlain(t.From(), out)
 		return
 	}
-	if !room || s.sessions.reserve(s.cfg.Rand, session) != nil {
+	if !room || s.sessions.reserve(session) != nil {
 		s.fail(now, t, codes.ServiceUnavailable, out)
 		return
 	}
 	s.sessions.enterHalfOpen(session)
 	s.pending[sum] = session
-	session.work = s.newWork(now, session, m1, t)
+	session.token = s.resetToken(s.cfg.Era, session.id)
+	session.work = s.prepare(now, work, session, t)
 	s.events = append(s.events, Event{Kind: EventWork, Work: session.work})
 }
 
-func (s *Server) newWork(now time.Time, session *Session, m1 *handshake.M1, t *coap.Transfer) *Work {
-	id := session.id.Append(nil)
-	return &Work{
-		responder: s.responder,
-		authorize: s.cfg.Authorize,
-		rand:      s.cfg.Rand,
-		m1:        m1,
-		grant: handshake.Grant{
-			ConnectionID: id,
-			ResetToken:   s.resetToken(id),
-			Parameters: handshake.Parameters{
-				MaxUDPPayload: uint16(s.cfg.MaxUDPPayload),
-				IdleTimeout:   s.cfg.IdleTimeout,
-				Echo:          s.cfg.Echo.AppendLong(nil, now, t.From().Addr()),
-			},
-		},
-		session: session,
-		waiting: []*coap.Transfer{t},
+// parse reads an m1 or m1r as far as that costs nothing; code is not 0 where it is neither, or
+// of a key that the server does not have.
+func (s *Server) parse(body []byte) (w *Work, code codes.Code) {
+	if m1r, err := handshake.ParseM1R(body); err == nil {
+		if s.cfg.Tickets == nil || !s.cfg.Tickets.Knows(m1r) {
+			return nil, codes.Unauthorized
+		}
+		return &Work{m1r: m1r}, 0
 	}
+	m1, err := handshake.ParseM1(body)
+	switch {
+	case err != nil:
+		return nil, codes.BadRequest
+	case !s.responder.Knows(m1):
+		return nil, codes.Unauthorized
+	}
+	return &Work{m1: m1}, 0
 }
 
-// resetToken is that of docs/protocol.md section 11.
-func (s *Server) resetToken(id []byte) (token [16]byte) {
-	mac := hmac.New(sha256.New, s.cfg.ResetKey[:])
-	mac.Write(id)
-	copy(token[:], mac.Sum(nil))
-	return token
+// prepare adds what Run needs.
+func (s *Server) prepare(now time.Time, w *Work, session *Session, t *coap.Transfer) *Work {
+	w.responder, w.authorize, w.rand = s.responder, s.cfg.Authorize, s.cfg.Rand
+	w.tickets, w.limits, w.now = s.cfg.Tickets, s.cfg.Limits, now
+	w.grant = handshake.Grant{
+		ConnectionID: session.id.Append(nil),
+		ResetToken:   session.token,
+		Parameters: handshake.Parameters{
+			MaxUDPPayload: uint16(s.cfg.MaxUDPPayload),
+			IdleTimeout:   s.cfg.IdleTimeout,
+			Echo:          s.cfg.Echo.AppendLong(nil, now, t.From().Addr()),
+		},
+	}
+	w.session, w.waiting = session, []*coap.Transfer{t}
+	return w
 }
 
 // fail answers once and forgets the entry.
@@ -235,18 +269,19 @@ func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 // open installs the keys of a session before its m2 leaves.
 func (s *Server) open(now time.Time, w *Work) {
 	session := w.session
-	ch, err := newChannel(w.result, record.ConnectionID{}, session.id, coap.Config{
+	ch, err := newChannel(now, w.result, record.ConnectionID{}, session.id, coap.Config{
 		Rand:       s.cfg.Rand,
 		MaxMessage: payloadLimit(s.cfg.MaxUDPPayload, w.result.Peer),
 		MaxBody:    s.cfg.MaxBody,
 		Stream:     s.cfg.Stream,
-	}, &s.scrap)
+	}, s.cfg.Update, &s.scrap)
 	if err != nil {
 		w.body, w.code = nil, codes.InternalServerError
 		s.remove(session, nil)
 		return
 	}
-	session.ch, session.client, session.result = ch, w.client, w.result
+	ch.path = record.NewPath(session.from)
+	session.ch, session.client, session.result, session.ticket = ch, w.client, w.result, w.ticket
 	session.state, session.m2 = halfOpen, w.body
 	session.heard, session.expires = now, now.Add(halfOpenTimeout)
 	s.stats.HalfOpened++

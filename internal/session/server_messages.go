@@ -15,14 +15,14 @@ func (s *Server) take(session *Session, ev coap.Event) {
 // Respond answers an EventRequest. body, unless nil, takes the place of m's payload: see
 // [coap.Conn.RespondBody].
 func (s *Server) Respond(now time.Time, session *Session, id uint64, m coap.Message, body coap.Body, out *Outbox) error {
-	return s.tell(now, session, out, func(c *coap.Conn) error {
+	return s.tell(now, session, true, out, func(c *coap.Conn) error {
 		return c.RespondBody(now, id, m, body, &s.scrap)
 	})
 }
 
 // Consumed notes that n bytes of the response to a request have been taken.
 func (s *Server) Consumed(now time.Time, session *Session, id uint64, n int, out *Outbox) {
-	s.tell(now, session, out, func(c *coap.Conn) error {
+	s.tell(now, session, false, out, func(c *coap.Conn) error {
 		c.Consumed(now, id, n, &s.scrap)
 		return nil
 	})
@@ -30,7 +30,7 @@ func (s *Server) Consumed(now time.Time, session *Session, id uint64, n int, out
 
 // ConsumedRequest notes that n bytes of a request of the device have been taken.
 func (s *Server) ConsumedRequest(now time.Time, session *Session, id uint64, n int, out *Outbox) {
-	s.tell(now, session, out, func(c *coap.Conn) error {
+	s.tell(now, session, false, out, func(c *coap.Conn) error {
 		c.ConsumedRequest(now, id, n)
 		return nil
 	})
@@ -39,7 +39,7 @@ func (s *Server) ConsumedRequest(now time.Time, session *Session, id uint64, n i
 // Notify sends a new state to the observation that the answer to request id opened: see
 // [coap.Conn.Notify].
 func (s *Server) Notify(now time.Time, session *Session, id uint64, m coap.Message, out *Outbox) error {
-	return s.tell(now, session, out, func(c *coap.Conn) error {
+	return s.tell(now, session, false, out, func(c *coap.Conn) error {
 		return c.Notify(now, id, m, &s.scrap)
 	})
 }
@@ -54,7 +54,7 @@ func (s *Server) EndObservation(now time.Time, session *Session, id uint64) {
 // Request sends a request to the device; its response comes as an EventResponse with the same
 // ID and Session.
 func (s *Server) Request(now time.Time, session *Session, m coap.Message, opt coap.RequestOptions, out *Outbox) (id uint64, err error) {
-	err = s.tell(now, session, out, func(c *coap.Conn) (err error) {
+	err = s.tell(now, session, false, out, func(c *coap.Conn) (err error) {
 		id, err = c.Request(now, m, opt, &s.scrap)
 		return err
 	})
@@ -63,7 +63,7 @@ func (s *Server) Request(now time.Time, session *Session, m coap.Message, opt co
 
 // Ping asks the device for a sign of life; its answer comes as an EventPong.
 func (s *Server) Ping(now time.Time, session *Session, out *Outbox) (id uint64, err error) {
-	err = s.tell(now, session, out, func(c *coap.Conn) error {
+	err = s.tell(now, session, false, out, func(c *coap.Conn) error {
 		id = c.Ping(now, &s.scrap)
 		return nil
 	})
@@ -76,11 +76,11 @@ func (s *Server) Room(session *Session) bool {
 }
 
 // CloseSession ends one session and tells its device.
-func (s *Server) CloseSession(session *Session, out *Outbox) error {
+func (s *Server) CloseSession(now time.Time, session *Session, out *Outbox) error {
 	if session.state != confirmed {
 		return ErrClosed
 	}
-	session.ch.close(session.peer, out, &s.stats.Records)
+	session.ch.close(now, out, &s.stats.Records)
 	s.remove(session, ErrClosed)
 	return nil
 }
@@ -90,18 +90,19 @@ func (s *Server) Device(name string) *Session { return s.sessions.byDevice[name]
 
 // Cancel forgets a request; no event comes for it.
 func (s *Server) Cancel(now time.Time, session *Session, id uint64, out *Outbox) {
-	s.tell(now, session, out, func(c *coap.Conn) error {
+	s.tell(now, session, false, out, func(c *coap.Conn) error {
 		c.Cancel(now, id, &s.scrap)
 		return nil
 	})
 }
 
-// tell gives a session's CoAP something to do, and sends what comes of it.
-func (s *Server) tell(now time.Time, session *Session, out *Outbox, do func(*coap.Conn) error) error {
+// tell gives a session's CoAP something to do, and sends what comes of it: in answer to the
+// device, or on the server's own account.
+func (s *Server) tell(now time.Time, session *Session, answer bool, out *Outbox, do func(*coap.Conn) error) error {
 	if session.state != confirmed {
 		return ErrClosed
 	}
 	err := do(session.ch.coap)
-	s.settle(now, session, out)
+	s.settle(now, session, answer, out)
 	return err
 }

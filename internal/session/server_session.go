@@ -26,7 +26,12 @@ type Session struct {
 	client Client
 	result *handshake.Result
 	ch     *channel
-	peer   netip.AddrPort // where the newest authentic record came from
+	from   netip.AddrPort // where m1 came from
+	token  record.ResetToken
+	ticket []byte // NewTicket, until it is confirmed
+
+	previous *Session  // of the same device, which retires
+	retireAt time.Time // zero: not
 
 	prefix   netip.Prefix // of the address m1 came from
 	work     *Work        // while m2 is being made
@@ -57,8 +62,13 @@ func (s *Session) Suite() handshake.Suite { return s.result.Suite }
 // Mode is how the device has been authenticated.
 func (s *Session) Mode() handshake.Mode { return s.result.Mode }
 
-// Peer is the address from which the newest authentic record came.
-func (s *Session) Peer() netip.AddrPort { return s.peer }
+// Peer is the proven address of the device.
+func (s *Session) Peer() netip.AddrPort {
+	if s.ch == nil {
+		return s.from
+	}
+	return s.ch.path.Address()
+}
 
 // idleAt is when a confirmed session ends of itself.
 func (s *Session) idleAt(ours time.Duration) time.Time {
@@ -73,7 +83,7 @@ func (s *Session) deadline(idle time.Duration) time.Time {
 	if s.state == halfOpen {
 		return s.expires
 	}
-	return earliest(s.forgetAt, earliest(s.idleAt(idle), s.ch.coap.Deadline()))
+	return earliest(earliest(s.forgetAt, s.retireAt), earliest(s.idleAt(idle), s.ch.deadline()))
 }
 
 // confirm makes a half-open session the one of its device (docs/protocol.md section 10).
@@ -84,11 +94,29 @@ func (s *Server) confirm(now time.Time, session *Session, out *Outbox) {
 	s.stats.Confirmed++
 	s.sessions.confirmed++
 	if old := s.sessions.replace(session); old != nil {
-		old.ch.close(old.peer, out, &s.stats.Records)
-		s.remove(old, errReplaced)
+		s.retire(now, session, old, out)
+	}
+	if session.ticket != nil {
+		session.ch.control.Ticket(session.ticket) // it fits, or newTicket had not made it
+		session.ticket = nil
 	}
 	s.events = append(s.events, Event{Kind: EventOpen, Session: session})
 }
+
+// retire leaves the session that a new one of the same device replaces the time to answer what it
+// is asked: the device may have opened the new one beside it. One retires at a time.
+func (s *Server) retire(now time.Time, session, old *Session, out *Outbox) {
+	if older := old.previous; older != nil && older.state == confirmed {
+		older.ch.close(now, out, &s.stats.Records)
+		s.remove(older, errReplaced)
+	}
+	old.previous, session.previous = nil, old
+	old.retireAt = now.Add(retirement)
+	s.timers.set(old, old.deadline(s.cfg.IdleTimeout))
+}
+
+// retirement is how long a replaced session goes on.
+const retirement = 10 * time.Second
 
 // forget drops the memory of a session's m1 and m2.
 func (s *Server) forget(session *Session) {

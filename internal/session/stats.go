@@ -20,6 +20,7 @@ type DeviceStats struct {
 	Started time.Time // NewDevice
 	Opened  time.Time // m2 had opened; zero before
 
+	Resumed  bool   // by a ticket
 	Rejected uint64 // records that did not open, or were replayed
 	Hints    int    // unauthenticated failures during the handshake
 }
@@ -29,6 +30,7 @@ type ServerStats struct {
 	Plain, Records Traffic
 	Dropped        uint64 // datagrams that are neither CoAP nor a record
 	UnknownID      uint64 // records for no session
+	Resets         uint64 // stateless resets sent
 	Rejected       uint64 // records that did not open
 	Replayed       uint64 // records that opened and had been seen, or were too old
 	HalfOpened     uint64 // m2 made

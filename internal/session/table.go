@@ -2,7 +2,6 @@ package session
 
 import (
 	"container/list"
-	"fmt"
 	"io"
 	"net/netip"
 
@@ -12,6 +11,7 @@ import (
 // A sessionTable finds sessions by connection ID and by device.
 type sessionTable struct {
 	byID      map[record.ConnectionID]*Session
+	ids       idSpace
 	byDevice  map[string]*Session  // confirmed, of named devices
 	byPrefix  map[netip.Prefix]int // half-open sessions of a network
 	unproven  *list.List           // half-open sessions of unproven addresses, oldest first
@@ -19,8 +19,9 @@ type sessionTable struct {
 	confirmed int
 }
 
-func newSessionTable() sessionTable {
+func newSessionTable(rand io.Reader) sessionTable {
 	return sessionTable{
+		ids:      newIDSpace(rand),
 		byID:     make(map[record.ConnectionID]*Session),
 		byDevice: make(map[string]*Session),
 		byPrefix: make(map[netip.Prefix]int),
@@ -30,40 +31,27 @@ func newSessionTable() sessionTable {
 
 func (t *sessionTable) get(id record.ConnectionID) *Session { return t.byID[id] }
 
-// idSize is as short as the number of sessions allows (docs/protocol.md section 11): a size is
-// used until half of its IDs are taken, so that a free one is found at once.
-func idSize(sessions int) int {
-	switch {
-	case sessions < 1<<6/2:
-		return 1
-	case sessions < 1<<14/2:
-		return 2
-	case sessions < 1<<30/2:
-		return 4
+// reserve gives a session an ID.
+func (t *sessionTable) reserve(s *Session) error {
+	id, err := t.ids.take(func(id record.ConnectionID) bool { return t.byID[id] != nil })
+	if err != nil {
+		return err
 	}
-	return 8
+	s.id = id
+	t.byID[id] = s
+	return nil
 }
 
-// maxIDTries bounds the search for a free ID. At a table half full, 64 tries in a row fail
-// once in 2^64.
-const maxIDTries = 64
-
-// reserve gives a session an unpredictable ID that is free.
-func (t *sessionTable) reserve(rand io.Reader, s *Session) error {
-	size := idSize(len(t.byID))
-	for range maxIDTries {
-		id, err := record.RandomConnectionID(rand, size)
-		if err != nil {
-			return err
-		}
-		if _, taken := t.byID[id]; !taken {
-			s.id = id
-			t.byID[id] = s
-			return nil
-		}
-	}
-	return fmt.Errorf("no free connection ID of %d bytes in %d tries", size, maxIDTries)
+// adopt takes in a confirmed session from before the server started.
+func (t *sessionTable) adopt(s *Session) {
+	t.byID[s.id] = s
+	t.ids.adopt(s.id)
+	t.confirmed++
+	t.replace(s)
 }
+
+// given tells whether an ID has been given to a session since the server started.
+func (t *sessionTable) given(id record.ConnectionID) bool { return t.ids.given(id) }
 
 // prefixOf is the network that shares one allowance: /24 of IPv4, /48 of IPv6.
 func prefixOf(a netip.Addr) netip.Prefix {
@@ -124,6 +112,7 @@ func (t *sessionTable) replace(s *Session) *Session {
 func (t *sessionTable) remove(s *Session) {
 	if t.byID[s.id] == s {
 		delete(t.byID, s.id)
+		t.ids.release(s.id)
 	}
 	switch s.state {
 	case opening, halfOpen:

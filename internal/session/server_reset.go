@@ -1,0 +1,64 @@
+package session
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"github.com/pqcoap/pqcoap/record"
+)
+
+// resetEras is for how many starts of the server back a lost session is told of: as many as three
+// times the bytes of a record allow, the present one counted.
+const resetEras = 3
+
+// resetToken is that of docs/protocol.md section 11. An ID is given once in an era, so that who
+// had it before does not know its token.
+func (s *Server) resetToken(era uint32, id record.ConnectionID) (token record.ResetToken) {
+	mac := hmac.New(sha256.New, s.cfg.ResetKey[:])
+	mac.Write(binary.BigEndian.AppendUint32(nil, era))
+	mac.Write(id.Append(nil))
+	copy(token[:], mac.Sum(nil))
+	return token
+}
+
+// reset tells who has sent a record with an ID that no session has that its session is gone. A
+// token of this era is told only if the ID was given: nobody gets it again before the next.
+func (s *Server) reset(now time.Time, to netip.AddrPort, id record.ConnectionID, trigger int, out *Outbox) {
+	for back := range uint32(resetEras) {
+		if back > s.cfg.Era || back == 0 && !s.sessions.given(id) || !s.resets.take(now) {
+			continue
+		}
+		b, ok, err := record.AppendReset(nil, s.cfg.Rand, s.resetToken(s.cfg.Era-back, id), trigger)
+		if err != nil || !ok {
+			return
+		}
+		s.stats.Records.sent(len(b))
+		s.stats.Resets++
+		out.add(to, b)
+	}
+}
+
+// Of resets: who sends records with made-up IDs must not have the server busy with answers.
+const (
+	resetRate  = 1000 // a second
+	resetBurst = 1000
+)
+
+// A bucket lets resetRate through. The zero value is full.
+type bucket struct {
+	used float64
+	at   time.Time
+}
+
+func (b *bucket) take(now time.Time) bool {
+	b.used = max(0, b.used-now.Sub(b.at).Seconds()*resetRate)
+	b.at = now
+	if b.used >= resetBurst {
+		return false
+	}
+	b.used++
+	return true
+}

@@ -1,0 +1,123 @@
+package session
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/record"
+)
+
+// savedServer is a table of sessions at rest.
+type savedServer struct {
+	_        struct{} `cbor:",toarray"`
+	Version  int
+	Sessions []savedSession
+}
+
+type savedSession struct {
+	_         struct{} `cbor:",toarray"`
+	ID        []byte
+	Device    string
+	Suite     handshake.Suite
+	Mode      handshake.Mode
+	Records   []byte
+	CoAP      []byte
+	Reset     [16]byte
+	SessionID [16]byte
+	Exporter  []byte
+	Payload   uint16 // largest that the device takes
+	Idle      uint64 // s, that the device has named
+	Peer      string
+	Heard     int64 // Unix time
+}
+
+// Save ends the Server, and returns what Load makes other sessions of, with which the devices go
+// on. It is as secret as all their keys. Requests that are under way are lost, observations too.
+func (s *Server) Save() ([]byte, error) {
+	saved := savedServer{Version: savedVersion}
+	for _, session := range s.sessions.all() {
+		if session.state == confirmed && session.retireAt.IsZero() {
+			if one, err := session.save(); err == nil { // else it has no keys any more
+				saved.Sessions = append(saved.Sessions, one)
+			}
+		}
+		s.remove(session, ErrSaved)
+	}
+	b, err := cbor.Marshal(saved)
+	for _, one := range saved.Sessions {
+		clear(one.Records)
+	}
+	return b, err
+}
+
+func (s *Session) save() (savedSession, error) {
+	state, err := s.ch.control.Export()
+	if err != nil {
+		return savedSession{}, err
+	}
+	r := s.result
+	return savedSession{
+		ID: s.id.Bytes(), Device: s.client.Name, Suite: r.Suite, Mode: r.Mode,
+		Records: state.Bytes(), CoAP: s.ch.coap.AppendState(nil),
+		Reset: s.token, SessionID: r.SessionID, Exporter: r.Exporter,
+		Payload: r.Peer.MaxUDPPayload, Idle: uint64(r.Peer.IdleTimeout / time.Second),
+		Peer: s.Peer().String(), Heard: s.heard.Unix(),
+	}, nil
+}
+
+// Load goes on with sessions that were saved, of the devices that are still let in: EventOpen
+// comes for each. It is called once, before anything else. The caller has seen to it that the
+// state cannot be used again, also after a crash. ErrState where it is none; a session in it that
+// cannot be gone on with is left out, and its device resumes.
+func (s *Server) Load(now time.Time, state []byte, allowed func(device string) bool) error {
+	var saved savedServer
+	if err := cbor.Unmarshal(state, &saved); err != nil || saved.Version != savedVersion {
+		return fmt.Errorf("%w: not one of version %d", ErrState, savedVersion)
+	}
+	for i := range saved.Sessions {
+		one := &saved.Sessions[i]
+		if one.Device == "" || allowed(one.Device) {
+			s.load(now, one)
+		}
+		clear(one.Records)
+	}
+	return nil
+}
+
+func (s *Server) load(now time.Time, one *savedSession) {
+	id, err := record.NewConnectionID(one.ID)
+	peer, err2 := netip.ParseAddrPort(one.Peer)
+	if err != nil || err2 != nil || s.sessions.get(id) != nil {
+		return
+	}
+	rec, control, err := record.Restore(one.Records, s.cfg.Update.config(), now)
+	if err != nil {
+		return
+	}
+	session := &Session{
+		id: id, from: peer, token: one.Reset, client: Client{Name: one.Device}, timer: -1,
+		state: confirmed, heard: time.Unix(one.Heard, 0),
+		result: &handshake.Result{
+			Suite: one.Suite, Mode: one.Mode, Exporter: one.Exporter, SessionID: one.SessionID,
+			Peer: handshake.Parameters{MaxUDPPayload: one.Payload, IdleTimeout: time.Duration(one.Idle) * time.Second},
+		},
+	}
+	session.ch = wrap(rec, control, coap.Config{
+		Rand:       s.cfg.Rand,
+		MaxMessage: payloadLimit(s.cfg.MaxUDPPayload, session.result.Peer),
+		MaxBody:    s.cfg.MaxBody,
+		Stream:     s.cfg.Stream,
+	}, &s.scrap)
+	session.ch.path = record.NewPath(peer)
+	if session.ch.coap.Restore(one.CoAP) != nil || !now.Before(session.idleAt(s.cfg.IdleTimeout)) {
+		return
+	}
+	s.sessions.adopt(session)
+	s.timers.set(session, session.deadline(s.cfg.IdleTimeout))
+	s.events = append(s.events, Event{Kind: EventOpen, Session: session})
+}

@@ -124,10 +124,14 @@ func (w *watch) Next(ctx context.Context) (coap.Message, error) {
 	}
 }
 
-// again registers anew, and tries until that succeeds or no other try can.
+// again registers anew, and tries until that succeeds or no other try can. A try takes no
+// longer than a request, whatever ctx allows: behind one that fails in silence there is
+// another session.
 func (w *watch) again(ctx context.Context) error {
 	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
-		err := w.register(ctx)
+		try, cancel := context.WithTimeout(ctx, requestTime)
+		err := w.register(try)
+		cancel()
 		if err == nil || ctx.Err() != nil || w.over(err) {
 			return err
 		}

@@ -115,6 +115,22 @@ func TestWatchOutlivesSessions(t *testing.T) {
 	})
 }
 
+// A try that nobody answers ends in time for another session, whatever time the caller has.
+func TestWatchTriesAreShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, f := newFake(t)
+		w := f.observe(t, seen("1", 0))
+		wants(t, w, "1")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		next(ctx, w)
+		first, second := <-f.asked, <-f.asked
+		if took := second.at.Sub(first.at); took < requestTime || took > requestTime+2*firstRetry {
+			t.Errorf("the second try %v behind the first", took)
+		}
+	})
+}
+
 // What is no use to try again ends it.
 func TestWatchOver(t *testing.T) {
 	refusal := &handshake.Refusal{Code: handshake.RefusedCredential}

@@ -139,7 +139,6 @@ func (m *model) settle(t *testing.T) {
 	if m.newest != m.topic.number {
 		t.Errorf("the newest that was seen is %d of %d", m.newest, m.topic.number)
 	}
-	time.Sleep(time.Second) // look may have given up a registration midway, which ends with the next state
 	m.topic.set(100, message.Confirmable)
 	m.look(t, 10*time.Second)
 	if _, n := m.topic.counts(); n != 1 || m.newest != m.topic.number {

@@ -254,7 +254,7 @@ func (c *Conn) Cancel(now time.Time, id uint64, out *Batch) {
 	x := c.byID[id]
 	switch {
 	case x == nil || x.leaving:
-	case x.watching:
+	case x.mayObserve():
 		x.leave(now)
 		c.pump(now, out)
 	default:

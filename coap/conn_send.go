@@ -70,6 +70,10 @@ func (c *Conn) expire(now time.Time) {
 		}
 		if !x.delivered && !x.leaving {
 			c.emit(Event{Kind: EventFailed, ID: x.id, Err: ErrTimeout})
+			if x.mayObserve() { // nobody will look at what the peer sends
+				x.leave(now)
+				continue
+			}
 		}
 		c.remove(x)
 	}

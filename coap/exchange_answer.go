@@ -66,6 +66,7 @@ func (x *exchange) answer(now time.Time, m *Message, it *item, sequence uint64) 
 	pull := it != nil && it.kind == itemPull
 	switch {
 	case x.closed || x.delivered || err1 != nil || err2 != nil || it != nil && sequence < x.restart:
+	case x.leaving && (hasObserve(m) || block2.Number > 0): // from before the peer was told
 	case x.leaving:
 		x.conn.remove(x)
 	case x.watching && !x.current(now, m, it, block2, has2):

@@ -100,6 +100,9 @@ func (x *exchange) newer(now time.Time, value uint32) bool {
 	return value != x.value && (value-x.value)&observeMask < observeHalf || now.Sub(x.valueAt) > observeStale
 }
 
+// mayObserve tells whether the peer has, or may have begun, an observation for this exchange.
+func (x *exchange) mayObserve() bool { return x.watching || x.observe && x.whole && x.key != 0 }
+
 // leave tells the peer to stop: the request again, under its token, with an Observe of 1.
 func (x *exchange) leave(now time.Time) {
 	x.stop()
@@ -113,6 +116,11 @@ func (x *exchange) leave(now time.Time) {
 	}
 	x.headed, x.again = false, []uint32{0}
 	x.conn.kick(x)
+}
+
+func hasObserve(m *Message) bool {
+	_, found := option(m.Options, message.Observe)
+	return found
 }
 
 // sendOnce sends a request that nobody answers.

@@ -127,6 +127,69 @@ func TestObserveCancel(t *testing.T) {
 	}
 }
 
+// Whoever gives up before there is a response leaves no observation behind, whatever is lost.
+func TestObserveGivenUp(t *testing.T) {
+	for seed := range uint64(60) {
+		p := newTestPair(t, seed, .3)
+		p.respond = func(m Message) Message {
+			return Message{Code: codes.Content, Payload: testBody(3000, 1), Options: message.Options{{ID: message.Observe}}}
+		}
+		var out Batch
+		id, err := p.conns[0].Request(p.now, Message{Code: codes.GET, Options: observeOption(0)}, RequestOptions{}, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.carry(0, &out)
+		for range seed % 6 {
+			p.step()
+		}
+		if _, done := p.done[0][id]; done {
+			continue
+		}
+		p.conns[0].Cancel(p.now, id, &out)
+		p.carry(0, &out)
+		p.run(2*time.Minute, func() bool { return len(p.conns[0].byID) == 0 })
+		p.run(time.Minute, func() bool { return len(p.conns[1].server.observed) == 0 })
+		if len(p.done[0])+len(p.news[0]) != 0 {
+			t.Errorf("seed %d: an event of what was given up", seed)
+		}
+	}
+}
+
+// A registration whose time passes while its answer is on the way is taken back.
+func TestObserveTimeout(t *testing.T) {
+	p := newTestPair(t, 1, 0)
+	p.respond = func(m Message) Message {
+		return Message{Code: codes.Content, Options: message.Options{{ID: message.Observe}}}
+	}
+	var out Batch
+	id, err := p.conns[0].Request(p.now, Message{Code: codes.GET, Options: observeOption(0)}, RequestOptions{Timeout: 60 * ms}, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.carry(0, &out)
+	p.run(time.Second, func() bool { return len(p.conns[1].server.observed) == 1 })
+	p.run(time.Second, func() bool { return len(p.conns[1].server.observed) == 0 && len(p.conns[0].byID) == 0 })
+	if e := p.done[0][id]; !errors.Is(e.Err, ErrTimeout) || len(p.news[0]) != 0 {
+		t.Errorf("event %+v, and %d more", e, len(p.news[0]))
+	}
+}
+
+// What is cancelled while the application has it never begins, and the application is told.
+func TestObserveWithdrawn(t *testing.T) {
+	p := newProbe(t, Config{})
+	p.send(get(1, observeOption(0)...))
+	e := p.request()
+	p.send(get(1, observeOption(1)...))
+	m := p.only(p.respond(e.ID, Message{Code: codes.Content, Options: message.Options{{ID: message.Observe}}}), message.Acknowledgement, codes.Content)
+	if hasObserve(&m) || len(p.conn.server.observed) != 0 {
+		t.Error("it observes")
+	}
+	if got, ok := p.conn.Next(); !ok || got.Kind != EventCancelled || got.ID != e.ID || got.Err != nil {
+		t.Errorf("the application learnt %+v", got)
+	}
+}
+
 // An error ends an observation for both.
 func TestObserveError(t *testing.T) {
 	p := newTestPair(t, 1, .2)

@@ -22,6 +22,7 @@ const (
 // An observation is what an entry knows of a peer that observes (RFC 7641), server side.
 type observation struct {
 	asked     bool   // the request wants to observe
+	withdrawn bool   // the peer has cancelled before there was a response
 	observing bool   // and the application has agreed
 	value     uint32 // of the newest state
 	changed   uint64 // copies from this sequence number on carry the newest state
@@ -45,13 +46,23 @@ func (e *entry) suppressed() bool {
 }
 
 // agreed tells whether the application's response is to begin an observation, and takes the
-// option out, which the engine sets.
+// option out, which the engine sets. Of one that the peer does not want any more the
+// application learns at once.
 func (e *entry) agreed() bool {
 	_, found := option(e.response.Options, message.Observe)
 	if found {
 		e.response.Options = withoutObserve(e.response.Options)
 	}
-	return found && e.asked
+	if found && e.asked && e.withdrawn {
+		e.conn.emit(Event{Kind: EventCancelled, ID: e.key})
+	}
+	return found && e.asked && !e.withdrawn
+}
+
+// withdraw takes a copy of a request that is being handled: it may cancel what has not begun.
+func (e *entry) withdraw(m *Message) {
+	value, found := optionUint(m.Options, message.Observe)
+	e.withdrawn = e.withdrawn || found && value == 1
 }
 
 // open begins an observation where there is something to observe, and room.

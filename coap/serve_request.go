@@ -92,6 +92,7 @@ func (e *entry) receive(now time.Time, m *Message, out *Batch) {
 	c := e.conn
 	switch e.state {
 	case entryHandling:
+		e.withdraw(m)
 		if e.in != nil && e.hasBlock1 {
 			e.pour(now, m, out)
 		} else {

@@ -69,6 +69,13 @@ func (c *commands) requests(addr string) {
 		}
 		c.fails(4, "4.05 Method Not Allowed", "pqcoap-node put -d x /time"+with)
 		c.fails(4, "4.05 Method Not Allowed", "pqcoap-node delete /time"+with)
+		for _, method := range []string{"fetch", "patch", "ipatch"} {
+			c.fails(4, "4.05 Method Not Allowed", "pqcoap-node "+method+" -d x /time"+with)
+		}
+		if out := c.ok("pqcoap-node observe -json -n 2 /time" + with); strings.Count(out, `{"code":"2.05","content_format":0,"bytes":20,`) != 2 {
+			c.t.Errorf("two states of the time: %q", out)
+		}
+		c.fails(4, "4.00 Bad Request", "pqcoap-node observe /time?every=0"+with)
 		c.fails(4, "4.04 Not Found", "pqcoap-node get /nothing"+with)
 		c.fails(4, "4.04 Not Found: no reading yet", "pqcoap-node get /telemetry"+with)
 		c.fails(4, "4.00 Bad Request", "pqcoap-node post -format 110 -d [] /telemetry"+with)

@@ -23,7 +23,7 @@ func (c *Conn) Do(ctx context.Context, m coap.Message) (coap.Message, error) {
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	for {
-		if held, err := c.patience.wait(ctx, &m); held != nil || err != nil {
+		if held, err := c.patience.wait(ctx, c.gone, &m); held != nil || err != nil {
 			return held.message(), err
 		}
 		end, err := c.ready(ctx)
@@ -59,7 +59,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 // gives up when nothing has come forward for 60 s. The reader has to be closed; it fails when
 // ctx is done.
 func (c *Conn) Stream(ctx context.Context, m coap.Message, body coap.Body) (coap.Message, io.ReadCloser, error) {
-	if held, err := c.patience.wait(ctx, &m); held != nil || err != nil {
+	if held, err := c.patience.wait(ctx, c.gone, &m); held != nil || err != nil {
 		return held.message(), io.NopCloser(bytes.NewReader(nil)), err
 	}
 	end, err := c.ready(ctx)

@@ -21,6 +21,10 @@ const (
 	lastRetry  = 5 * time.Minute
 )
 
+// ErrLater says that the server does not want to be asked for a path before a time that is
+// beyond the context's deadline: see [Conn.Do].
+var ErrLater = errors.New("node: the server has asked to be asked later")
+
 // Observe observes a resource (RFC 7641): m is a GET or FETCH. The first state comes by the
 // Watch's Next. The observation outlives sessions: when one has ended, or nothing newer has
 // come in the time that the newest state is good for, Next asks the server anew; so Next has
@@ -28,7 +32,9 @@ const (
 // device, and with coap.ErrObservationEnded behind a state that is the last.
 func (c *Conn) Observe(ctx context.Context, m coap.Message) (coap.Watch, error) {
 	w := &watch{conn: c, request: m}
+	w.life, w.stop = context.WithCancel(c.owner.Context)
 	if err := w.register(ctx); err != nil {
+		w.stop()
 		return nil, err
 	}
 	return w, nil
@@ -47,7 +53,9 @@ func (c *Conn) Watch(ctx context.Context, path string) (coap.Watch, error) {
 type watch struct {
 	conn    *Conn
 	request coap.Message
-	staleAt time.Time // when the newest state is too old to be the newest
+	staleAt time.Time       // when the newest state is too old to be the newest
+	life    context.Context // until Cancel, or the Conn is closed
+	stop    context.CancelFunc
 
 	mu        sync.Mutex
 	current   coap.Watch // within the session that is open
@@ -58,8 +66,12 @@ type watch struct {
 func (w *watch) register(ctx context.Context) error {
 	ctx, cancel := limit(ctx)
 	defer cancel()
-	if held, err := w.conn.patience.wait(ctx, &w.request); held != nil || err != nil {
-		return errors.Join(err, errHeld)
+	held, err := w.conn.patience.wait(ctx, w.conn.gone, &w.request)
+	switch {
+	case err != nil:
+		return err
+	case held != nil:
+		return ErrLater
 	}
 	end, err := w.conn.ready(ctx)
 	if err != nil {
@@ -72,8 +84,6 @@ func (w *watch) register(ctx context.Context) error {
 	w.staleAt = time.Now().Add(defaultMaxAge)
 	return w.replace(current)
 }
-
-var errHeld = errors.New("node: the server has asked to be asked later")
 
 // replace sets the observation within the session that is open.
 func (w *watch) replace(current coap.Watch) error {
@@ -95,31 +105,58 @@ func (w *watch) replace(current coap.Watch) error {
 
 // Next implements coap.Watch.
 func (w *watch) Next(ctx context.Context) (coap.Message, error) {
-	retry := firstRetry
+	within, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.life, cancel)()
 	for {
-		m, err := w.next(ctx)
+		m, err := w.next(within)
 		switch {
 		case err == nil && w.conn.patience.note(time.Now(), &w.request, &m): // come again
 		case err == nil:
 			w.staleAt = time.Now().Add(maxAge(&m) + registerAgain + rand.N(registerSpare))
 			return m, nil
-		case ctx.Err() != nil:
-			return m, ctx.Err()
-		case w.over(err):
-			return m, err
+		case within.Err() != nil || w.over(err):
+			return m, w.reason(ctx, err)
 		}
-		for err = w.register(ctx); err != nil; err = w.register(ctx) {
-			if w.over(err) {
-				return coap.Message{}, err
-			}
-			select {
-			case <-time.After(retry/2 + rand.N(retry)):
-			case <-ctx.Done():
-				return coap.Message{}, ctx.Err()
-			}
-			retry = min(2*retry, lastRetry)
+		if err := w.again(within); err != nil {
+			return coap.Message{}, w.reason(ctx, err)
 		}
 	}
+}
+
+// again registers anew, and tries until that succeeds or no other try can. A try takes no
+// longer than a request, whatever ctx allows: behind one that fails in silence there is
+// another session.
+func (w *watch) again(ctx context.Context) error {
+	for retry := firstRetry; ; retry = min(2*retry, lastRetry) {
+		try, cancel := context.WithTimeout(ctx, requestTime)
+		err := w.register(try)
+		cancel()
+		if err == nil || ctx.Err() != nil || w.over(err) {
+			return err
+		}
+		select {
+		case <-time.After(retry/2 + rand.N(retry)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// reason is what Next fails with: the end of the watch, of the Conn or of ctx comes before
+// what that has led to.
+func (w *watch) reason(ctx context.Context, err error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.cancelled:
+		return coap.ErrObservationEnded
+	case w.life.Err() != nil:
+		return ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return err
 }
 
 // next waits for a state in the session that is open, until one is overdue.
@@ -147,5 +184,6 @@ func (w *watch) Cancel() {
 	w.cancelled = true
 	current := w.current
 	w.mu.Unlock()
+	w.stop()
 	current.Cancel()
 }

@@ -78,8 +78,8 @@ func (p *patience) drop(now time.Time) {
 }
 
 // wait returns when a path may be asked for. Where that is beyond the deadline it returns at
-// once what the server said.
-func (p *patience) wait(ctx context.Context, m *coap.Message) (*held, error) {
+// once what the server said. When gone is closed, it fails.
+func (p *patience) wait(ctx context.Context, gone <-chan struct{}, m *coap.Message) (*held, error) {
 	path := pathOf(m)
 	for {
 		h, ok := p.of(path)
@@ -92,6 +92,8 @@ func (p *patience) wait(ctx context.Context, m *coap.Message) (*held, error) {
 		}
 		select {
 		case <-time.After(pause):
+		case <-gone:
+			return nil, ErrClosed
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}

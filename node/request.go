@@ -32,6 +32,21 @@ func (c *Conn) Delete(ctx context.Context, path string) (coap.Message, error) {
 	return c.do(ctx, codes.DELETE, path, nil, nil)
 }
 
+// Fetch asks a resource with a body that says what of it is wanted (RFC 8132 section 2).
+func (c *Conn) Fetch(ctx context.Context, path string, format message.MediaType, body []byte) (coap.Message, error) {
+	return c.do(ctx, coap.FETCH, path, &format, body)
+}
+
+// Patch changes a part of a resource, as the body says (RFC 8132 section 3).
+func (c *Conn) Patch(ctx context.Context, path string, format message.MediaType, body []byte) (coap.Message, error) {
+	return c.do(ctx, coap.PATCH, path, &format, body)
+}
+
+// IPatch is Patch with a body that may be applied twice to the same effect.
+func (c *Conn) IPatch(ctx context.Context, path string, format message.MediaType, body []byte) (coap.Message, error) {
+	return c.do(ctx, coap.IPATCH, path, &format, body)
+}
+
 func (c *Conn) do(ctx context.Context, code codes.Code, path string, format *message.MediaType, body []byte) (coap.Message, error) {
 	options, err := pathOptions(path, format)
 	if err != nil {

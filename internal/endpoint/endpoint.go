@@ -49,8 +49,8 @@ type Owner struct {
 	working int
 }
 
-// An Endpoint is one end of one session, a [coap.Peer]. Its methods are safe for concurrent use, but those
-// that say that the caller holds the lock.
+// An Endpoint is one end of one session, a [coap.Peer]. Its methods are safe for concurrent
+// use, but those that say that the caller holds the lock.
 type Endpoint struct {
 	owner  *Owner
 	engine Engine
@@ -171,8 +171,10 @@ func (p *Endpoint) Err() error {
 // Done is closed when the session has ended.
 func (p *Endpoint) Done() <-chan struct{} { return p.done }
 
-// Do sends a request and returns its response.
+// Do sends a request and returns its response. An Observe option does not go with it: nobody
+// would take the notifications.
 func (p *Endpoint) Do(ctx context.Context, m coap.Message) (coap.Message, error) {
+	m.Options = withoutObserve(m.Options)
 	return p.exchange(ctx, func(now time.Time) (uint64, error) {
 		return p.engine.Request(now, m, coap.RequestOptions{Timeout: timeout(ctx, now)})
 	})

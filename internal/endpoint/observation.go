@@ -36,10 +36,13 @@ func (o *observation) begin(now time.Time, agreed bool) {
 		o.end()
 	default:
 		o.open = true
-		if o.pending != nil {
-			o.send(now, *o.pending)
-			o.pending = nil
+		if o.pending == nil {
+			return
 		}
+		if err := o.send(now, *o.pending); err != nil && !o.ended { // Notify could not tell
+			o.endpoint.owner.Log.Error("handler's notification has options or a code that it must not", "device", o.endpoint.Device)
+		}
+		o.pending = nil
 	}
 }
 

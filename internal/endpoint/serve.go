@@ -32,9 +32,8 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 		p.answered(ev.ID)
 	default:
 		p.expect(ev)
-		p.running++
-		p.owner.working++
-		job := &job{endpoint: p, id: ev.ID}
+		p.occupy(+1)
+		job := &job{place: place{endpoint: p}, endpoint: p, id: ev.ID}
 		job.request = p.request(ev, job)
 		p.owner.Tasks.Go(job.run)
 	}
@@ -57,6 +56,11 @@ func (p *Endpoint) answered(id uint64) {
 	delete(p.uploads, id)
 }
 
+// maxServed is how many observations of one session may be open, or about to be: as many as
+// the engine has room for. Those that wait for their response count, or two could be promised
+// the last place.
+const maxServed = 64
+
 // overloaded is a 5.03 that asks to come again in a second (RFC 7252 section 5.9.3.4).
 func overloaded() coap.Message {
 	return coap.Message{
@@ -75,7 +79,7 @@ func (p *Endpoint) request(ev session.Event, j *job) *coap.Request {
 		r.Register = j.register
 	}
 	if s := p.uploads[ev.ID]; s != nil {
-		s.place = &place{p}
+		s.place = &j.place
 		r.Body = s
 	}
 	return r
@@ -83,6 +87,7 @@ func (p *Endpoint) request(ev session.Event, j *job) *coap.Request {
 
 // A job is one request that the handler has. All but the request is under the lock.
 type job struct {
+	place    place
 	endpoint *Endpoint
 	id       uint64
 	request  *coap.Request
@@ -97,7 +102,7 @@ func (j *job) register() coap.Observation {
 	p.owner.Lock.Lock()
 	defer p.owner.Lock.Unlock()
 	if j.observed == nil {
-		if p.err != nil || j.answered || !p.engine.Room() {
+		if p.err != nil || j.answered || len(p.served) >= maxServed || !p.engine.Room() {
 			return nil
 		}
 		j.observed = p.observation(j.id)
@@ -133,11 +138,10 @@ func (j *job) later(response *coap.Message) error {
 // run calls the handler outside the lock and sends its response.
 func (j *job) run() {
 	p := j.endpoint
-	response := p.serve(context.WithValue(p.owner.Context, placeKey{}, &place{endpoint: p}), j.request)
+	response := p.serve(context.WithValue(p.owner.Context, placeKey{}, &j.place), j.request)
 	p.owner.Lock.Lock()
 	defer p.owner.Lock.Unlock()
-	p.running--
-	p.owner.working--
+	j.place.quit()
 	if p.err != nil {
 		closeBody(j.request.Content)
 		return
@@ -160,6 +164,8 @@ func (j *job) respond(now time.Time, response *coap.Message) {
 	}
 	if o != nil && m.Code>>5 == 2 {
 		m.Options = WithObserve(m.Options)
+	} else { // or the engine would take it for an observation, which nobody has
+		m.Options = withoutObserve(m.Options)
 	}
 	err := p.engine.Respond(now, j.id, m, j.request.Content)
 	p.answered(j.id)
@@ -190,8 +196,8 @@ func (p *Endpoint) next(now time.Time) {
 	}
 }
 
-// serve calls the application; nil is no response, or none yet. What panics is answered 5.00 and logged; other devices must not
-// suffer for it.
+// serve calls the application; nil is no response, or none yet. What panics is answered 5.00
+// and logged; other devices must not suffer for it.
 func (p *Endpoint) serve(ctx context.Context, request *coap.Request) (response *coap.Message) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -200,35 +206,4 @@ func (p *Endpoint) serve(ctx context.Context, request *coap.Request) (response *
 		}
 	}()
 	return p.owner.Handler.ServeCoAP(ctx, request)
-}
-
-// A place is a handler's among those at work, found in its context.
-type place struct{ endpoint *Endpoint }
-
-type placeKey struct{}
-
-// leave gives a handler's place away while it waits for a peer, so that handlers which wait
-// for devices keep nobody else out; what it returns takes the place back.
-func leave(ctx context.Context) func() {
-	at, _ := ctx.Value(placeKey{}).(*place)
-	return at.leave()
-}
-
-func (at *place) leave() func() {
-	if at == nil {
-		return func() {}
-	}
-	at.endpoint.shift(-1)
-	return func() { at.endpoint.shift(+1) }
-}
-
-func (p *Endpoint) shift(n int) {
-	p.owner.Lock.Lock()
-	defer p.owner.Lock.Unlock()
-	p.running += n
-	p.owner.working += n
-	if now := time.Now(); n < 0 && p.err == nil {
-		p.next(now)
-		p.engine.Flush(now)
-	}
 }

@@ -138,6 +138,7 @@ func (p *Endpoint) drop(s *stream, id uint64, err error) {
 
 // Stream implements coap.Peer.
 func (p *Endpoint) Stream(ctx context.Context, m coap.Message, body coap.Body) (coap.Message, io.ReadCloser, error) {
+	m.Options = withoutObserve(m.Options) // as in Do
 	ch := make(chan answer, 1)
 	var s *stream
 	id, err := p.begin(func(now time.Time) (uint64, error) {

@@ -152,10 +152,15 @@ func (w *Watch) Cancel() {
 
 // WithObserve returns options with an Observe of 0, in its place, and no other.
 func WithObserve(options message.Options) message.Options {
-	kept := slices.DeleteFunc(slices.Clone(options), func(o message.Option) bool { return o.ID == message.Observe })
+	kept := withoutObserve(options)
 	i := slices.IndexFunc(kept, func(o message.Option) bool { return o.ID > message.Observe })
 	if i < 0 {
 		i = len(kept)
 	}
 	return slices.Insert(kept, i, message.Option{ID: message.Observe})
+}
+
+// withoutObserve returns a copy of options without that one.
+func withoutObserve(options message.Options) message.Options {
+	return slices.DeleteFunc(slices.Clone(options), func(o message.Option) bool { return o.ID == message.Observe })
 }

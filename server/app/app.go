@@ -6,17 +6,22 @@
 //	defer a.Close() // after the server, whose handlers use it
 //
 //	GET  /.well-known/core       the resources, in link format (RFC 6690)
-//	GET  /time                   the server's time (RFC 3339), as text
+//	GET  /time?every=N           the server's time (RFC 3339), as text; observable
 //	POST /echo                   the body, with its content format
 //	POST /telemetry              readings, as SenML (RFC 8428) in JSON or CBOR
-//	GET  /telemetry?last=N       the N newest of the caller's own readings
+//	GET  /telemetry?last=N       the N newest of the caller's own readings; observable
+//
+// Who observes the time is told it every N seconds, 1 unless asked otherwise; who observes
+// readings, when new ones are on the disk.
 //
 // A reading is confirmed with 2.04 once it is on the disk. It is kept under the name that
 // the caller has proven in the handshake; who has none can use the rest.
 package app
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"path/filepath"
 	"time"
 
@@ -34,6 +39,8 @@ const FileName = "telemetry.log"
 type App struct {
 	journal *journal.Journal
 	now     func() time.Time
+	clock   clock
+	feeds   feeds
 }
 
 // Open opens the readings in a server's folder, or begins them.
@@ -42,11 +49,16 @@ func Open(dir string) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &App{journal: j, now: time.Now}, nil
+	a := &App{journal: j, now: time.Now}
+	a.clock.now, a.clock.state = func() time.Time { return a.now() }, a.timeFor
+	return a, nil
 }
 
 // Close waits until what has been sent is on the disk. No request may be under way.
-func (a *App) Close() error { return a.journal.Close() }
+func (a *App) Close() error {
+	a.clock.close()
+	return a.journal.Close()
+}
 
 type method func(*App, *coap.Request) *coap.Message
 
@@ -112,9 +124,14 @@ func accepts(r *coap.Request, f message.MediaType) bool {
 }
 
 // content is a 2.05 that no cache may keep (RFC 7252 section 5.10.5).
-func content(f message.MediaType, body []byte) *coap.Message {
+func content(f message.MediaType, body []byte) *coap.Message { return lasting(0, f, body) }
+
+// lasting is a 2.05 that is good for some whole seconds. To an observer Max-Age says when the
+// next notification is due at the latest (RFC 7641 section 4.3.1).
+func lasting(age time.Duration, f message.MediaType, body []byte) *coap.Message {
 	m := coap.Content(f, body)
-	m.Options = append(m.Options, message.Option{ID: message.MaxAge})
+	seconds := binary.BigEndian.AppendUint32(nil, uint32(age/time.Second))
+	m.Options = append(m.Options, message.Option{ID: message.MaxAge, Value: bytes.TrimLeft(seconds, "\x00")})
 	return m
 }
 
@@ -122,13 +139,6 @@ func content(f message.MediaType, body []byte) *coap.Message {
 // (RFC 7252 section 5.5.2).
 func status(code codes.Code, text string) *coap.Message {
 	return &coap.Message{Code: code, Payload: []byte(text)}
-}
-
-func (a *App) time(r *coap.Request) *coap.Message {
-	if !accepts(r, message.TextPlain) {
-		return status(codes.NotAcceptable, "")
-	}
-	return content(message.TextPlain, []byte(a.now().UTC().Format(time.RFC3339)))
 }
 
 // echo gives the body back with its content format, or without where it came without.

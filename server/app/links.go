@@ -21,11 +21,15 @@ type attribute struct {
 	values []string
 }
 
+// observable is the attribute of a resource worth observing, which has no value (RFC 7641
+// section 6). As a filter it passes as if that were empty.
+var observable = attribute{name: "obs"}
+
 // links are what a device can discover.
 var links = []link{
-	{"/time", []attribute{{"rt", []string{"pqcoap.time"}}, {"ct", []string{"0"}}}},
+	{"/time", []attribute{{"rt", []string{"pqcoap.time"}}, {"ct", []string{"0"}}, observable}},
 	{"/echo", []attribute{{"rt", []string{"pqcoap.echo"}}}},
-	{"/telemetry", []attribute{{"rt", []string{"pqcoap.telemetry"}}, {"ct", []string{"110", "112"}}}},
+	{"/telemetry", []attribute{{"rt", []string{"pqcoap.telemetry"}}, {"ct", []string{"110", "112"}}, observable}},
 }
 
 // links answers /.well-known/core. Each query is a filter that a link must pass
@@ -57,7 +61,10 @@ func (l link) String() string {
 	var b strings.Builder
 	b.WriteString("<" + l.href + ">")
 	for _, a := range l.attributes {
-		b.WriteString(";" + a.name + `="` + strings.Join(a.values, " ") + `"`)
+		b.WriteString(";" + a.name)
+		if len(a.values) > 0 {
+			b.WriteString(`="` + strings.Join(a.values, " ") + `"`)
+		}
 	}
 	return b.String()
 }
@@ -78,7 +85,10 @@ func (l link) values(name string) []string {
 		return []string{l.href}
 	}
 	for _, a := range l.attributes {
-		if a.name == name {
+		switch {
+		case a.name == name && len(a.values) == 0:
+			return []string{""}
+		case a.name == name:
 			return a.values
 		}
 	}

@@ -8,9 +8,9 @@ import (
 
 func TestLinks(t *testing.T) {
 	const (
-		clock     = `</time>;rt="pqcoap.time";ct="0"`
+		clock     = `</time>;rt="pqcoap.time";ct="0";obs`
 		echo      = `</echo>;rt="pqcoap.echo"`
-		telemetry = `</telemetry>;rt="pqcoap.telemetry";ct="110 112"`
+		telemetry = `</telemetry>;rt="pqcoap.telemetry";ct="110 112";obs`
 	)
 	a := testApp(t)
 	for query, want := range map[string]string{
@@ -28,6 +28,9 @@ func TestLinks(t *testing.T) {
 		"?ct=110 112":                 "",
 		"?title=*":                    "",
 		"?rt":                         "",
+		"?obs":                        clock + "," + telemetry,
+		"?obs=*":                      clock + "," + telemetry,
+		"?obs=1":                      "",
 		"?rt=pqcoap.t*&href=/time":    clock,
 		"?rt=pqcoap.echo&href=/time":  "",
 		"?rt=pqcoap.time&rt=pqcoap.*": clock,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"time"
 
 	"github.com/plgd-dev/go-coap/v3/message"
 	"github.com/plgd-dev/go-coap/v3/message/codes"
@@ -47,6 +48,7 @@ func (a *App) record(r *coap.Request) *coap.Message {
 	case err != nil:
 		return status(codes.ServiceUnavailable, "")
 	}
+	a.changed(r.Device)
 	return status(codes.Changed, "")
 }
 
@@ -59,7 +61,8 @@ func isSenML(f message.MediaType) bool {
 	return f == message.AppSenmlJSON || f == message.AppSenmlCbor
 }
 
-// readings gives the caller's newest readings, in the order of their time.
+// readings gives the caller's newest readings, in the order of their time, and again to who
+// observes them when there are more.
 func (a *App) readings(r *coap.Request) *coap.Message {
 	if r.Device == "" {
 		return unnamed()
@@ -75,7 +78,16 @@ func (a *App) readings(r *coap.Request) *coap.Message {
 	if !ok {
 		return status(codes.BadRequest, "last: want a number from 1 to "+strconv.Itoa(MaxLast))
 	}
-	records, err := a.journal.Last(r.Device, n)
+	v, age := view{f, n}, time.Duration(0)
+	if a.feeds.observe(r, v) { // before the state is read, so that nothing falls between
+		age = feedAge
+	}
+	return a.state(r.Device, v, age)
+}
+
+// state gives a device's readings as a view shows them, good for so long.
+func (a *App) state(device string, v view, age time.Duration) *coap.Message {
+	records, err := a.journal.Last(device, v.last)
 	if errors.Is(err, journal.ErrClosed) {
 		return status(codes.ServiceUnavailable, "")
 	}
@@ -84,13 +96,13 @@ func (a *App) readings(r *coap.Request) *coap.Message {
 	}
 	var body []byte
 	if err == nil {
-		body, err = encode(senml.Format(f), records)
+		body, err = encode(senml.Format(v.format), records)
 	}
 	if err != nil {
-		slog.Error("readings cannot be given", "device", r.Device, "err", err)
+		slog.Error("readings cannot be given", "device", device, "err", err)
 		return status(codes.InternalServerError, "")
 	}
-	return content(f, body)
+	return lasting(age, v.format, body)
 }
 
 // last is the query of that name.

@@ -25,7 +25,8 @@ func program() *cli.Program {
 CoAP requests over that channel. Its file, which holds its private key and says how
 to know the server, is made by 'pqcoap-server enroll'.`,
 		Commands: []cli.Command{
-			getCommand(), postCommand(), putCommand(), deleteCommand(), runCommand(), pingCommand(),
+			getCommand(), observeCommand(), postCommand(), putCommand(), deleteCommand(),
+			fetchCommand(), patchCommand(), ipatchCommand(), runCommand(), pingCommand(),
 		},
 		Examples: `
 			pqcoap-node get  -c sensor-1.toml /time

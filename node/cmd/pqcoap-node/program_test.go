@@ -19,7 +19,7 @@ func command(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 func TestHelp(t *testing.T) {
-	names := []string{"get", "post", "put", "delete", "run", "ping"}
+	names := []string{"get", "observe", "post", "put", "delete", "fetch", "patch", "ipatch", "run", "ping"}
 	_, overview, _ := command(t, "help")
 	for _, name := range names {
 		code, out, errs := command(t, name, "-h")
@@ -64,6 +64,10 @@ func TestUsageErrors(t *testing.T) {
 		{"post -c x -format 65536 /x", "want a number from 0 to 65535"},
 		{"put -c x -format text /x", "want a number from 0 to 65535"},
 		{"get -c " + file + " /time", "names no server: give -server ADDR"},
+		{"observe -c x", "want one PATH, have 0"},
+		{"observe -c x -n -1 /time", "-n: want 0 or more"},
+		{"observe /time", "-c FILE is missing"},
+		{"patch -c x -format text /x", "want a number from 0 to 65535"},
 		{"run", "-c FILE is missing"},
 		{"run -c x y", "want no arguments, have 1"},
 		{"run -c x -interval 0s", "-interval: want more than 0"},

@@ -35,32 +35,63 @@ func getCommand() cli.Command {
 }
 
 func postCommand() cli.Command {
-	return cli.Command{
+	return bodyCommand(cli.Command{
 		Name:  "post",
-		Args:  "-c FILE [-server ADDR] [-d TEXT | -f FILE] [-format N] [-json] PATH",
 		Short: "send a body to a resource",
-		Long:  "Post sends a body, from -d, -f or the standard input, to the resource at PATH.\n" + outputHelp,
+		Long:  "Post sends a body, from -d, -f or the standard input, to the resource at PATH.\n",
 		Examples: `
 			pqcoap-node post -c sensor-1.toml -d hello /echo
 			pqcoap-node post -c sensor-1.toml -f pack.json -format 110 /telemetry`,
-		Setup: requestSetup(func(ctx context.Context, c *node.Conn, path string, b *body) (coap.Message, error) {
-			return c.Post(ctx, path, b.format, b.bytes)
-		}, new(body)),
-	}
+	}, (*node.Conn).Post)
 }
 
 func putCommand() cli.Command {
-	return cli.Command{
+	return bodyCommand(cli.Command{
 		Name:  "put",
-		Args:  "-c FILE [-server ADDR] [-d TEXT | -f FILE] [-format N] [-json] PATH",
 		Short: "create or replace a resource",
 		Long: "Put makes the body, from -d, -f or the standard input, the resource at PATH. The\n" +
-			"server's built-in application has nothing to put; others may.\n" + outputHelp,
+			"server's built-in application has nothing to put; others may.\n",
 		Examples: `pqcoap-node put -c sensor-1.toml -f settings.json -format 50 /settings`,
-		Setup: requestSetup(func(ctx context.Context, c *node.Conn, path string, b *body) (coap.Message, error) {
-			return c.Put(ctx, path, b.format, b.bytes)
-		}, new(body)),
-	}
+	}, (*node.Conn).Put)
+}
+
+func fetchCommand() cli.Command {
+	return bodyCommand(cli.Command{
+		Name:  "fetch",
+		Short: "fetch a part of a resource",
+		Long: "Fetch sends a body, from -d, -f or the standard input, which says what of the\n" +
+			"resource at PATH is wanted. The server's built-in application has no use for it.\n",
+		Examples: `pqcoap-node fetch -c sensor-1.toml -d '["limit"]' -format 50 /settings`,
+	}, (*node.Conn).Fetch)
+}
+
+func patchCommand() cli.Command {
+	return bodyCommand(cli.Command{
+		Name:  "patch",
+		Short: "change a part of a resource",
+		Long: "Patch sends a body, from -d, -f or the standard input, which says what of the\n" +
+			"resource at PATH is to change. The server's built-in application has no use for it.\n",
+		Examples: `pqcoap-node patch -c sensor-1.toml -d '{"limit":3}' -format 52 /settings`,
+	}, (*node.Conn).Patch)
+}
+
+func ipatchCommand() cli.Command {
+	return bodyCommand(cli.Command{
+		Name:     "ipatch",
+		Short:    "patch in a way that may be repeated",
+		Long:     "Ipatch is patch with a body that has the same effect when it is applied twice.\n",
+		Examples: `pqcoap-node ipatch -c sensor-1.toml -d '{"limit":3}' -format 52 /settings`,
+	}, (*node.Conn).IPatch)
+}
+
+// bodyCommand completes a command whose request has a body.
+func bodyCommand(c cli.Command, send func(*node.Conn, context.Context, string, message.MediaType, []byte) (coap.Message, error)) cli.Command {
+	c.Args = "-c FILE [-server ADDR] [-d TEXT | -f FILE] [-format N] [-json] PATH"
+	c.Long += outputHelp
+	c.Setup = requestSetup(func(ctx context.Context, conn *node.Conn, path string, b *body) (coap.Message, error) {
+		return send(conn, ctx, path, b.format, b.bytes)
+	}, new(body))
+	return c
 }
 
 func deleteCommand() cli.Command {

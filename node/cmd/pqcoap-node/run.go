@@ -19,7 +19,10 @@ func runCommand() cli.Command {
 /telemetry as SenML in CBOR. While the server is away it tries again, less and less often
 (1 s to 5 min, with a random part); up to 1000 readings wait meanwhile. It ends when -count
 readings are acknowledged, on SIGINT or SIGTERM, and when the server refuses the device
-(exit code 3) or its readings (4).`,
+(exit code 3) or its readings (4).
+
+The server may ask the device: GET /.well-known/core, GET /temperature, which is observable,
+GET /interval and PUT /interval, a time from 1s to 24h.`,
 		Examples: `
 			pqcoap-node run -c sensor-1.toml
 			pqcoap-node run -c sensor-1.toml -interval 1s -count 60`,
@@ -30,13 +33,13 @@ readings are acknowledged, on SIGINT or SIGTERM, and when the server refuses the
 func runSetup(fs *flag.FlagSet) cli.Action {
 	var t target
 	t.define(fs, requestTimeout, "on a handshake or an answer, and try again")
-	interval := fs.Duration("interval", 10*time.Second, "`TIME` from one reading to the next")
+	every := fs.Duration("interval", 10*time.Second, "`TIME` from one reading to the next")
 	count := fs.Int("count", 0, "end when `N` readings are acknowledged; 0: never")
 	return func(ctx context.Context, std cli.Streams, args []string) error {
 		switch {
 		case len(args) != 0:
 			return cli.Usagef("want no arguments, have %d", len(args))
-		case *interval <= 0:
+		case *every <= 0:
 			return cli.Usagef("-interval: want more than 0")
 		case *count < 0:
 			return cli.Usagef("-count: want 0 or more")
@@ -45,10 +48,11 @@ func runSetup(fs *flag.FlagSet) cli.Action {
 		if err != nil {
 			return err
 		}
-		cfg.Memory = new(node.Memory)
+		served := &resources{interval: newInterval(*every)}
+		cfg.Memory, cfg.Handler, cfg.Log = new(node.Memory), served, std.Log
 		s := &sensor{
 			name: sensorName(cfg.Name), path: "/telemetry",
-			interval: *interval, count: *count, timeout: t.timeout,
+			interval: served.interval, took: served.took, count: *count, timeout: t.timeout,
 			dial: t.uplink(std, cfg), log: std.Log,
 		}
 		return s.run(ctx)

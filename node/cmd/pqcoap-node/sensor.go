@@ -34,7 +34,8 @@ type uplink interface {
 type sensor struct {
 	name     string // SenML name of its readings
 	path     string
-	interval time.Duration
+	interval *interval
+	took     func(reading) // is told of each
 	count    int           // readings to take; 0: no end
 	timeout  time.Duration // of a request
 	dial     func(context.Context) (uplink, error)
@@ -67,18 +68,30 @@ func (s *sensor) run(ctx context.Context) error {
 // measure takes readings until there are enough.
 func (s *sensor) measure(ctx context.Context) {
 	defer s.queue.close()
-	ticker := time.NewTicker(s.interval)
+	ticker := time.NewTicker(s.interval.get())
 	defer ticker.Stop()
 	for n := 1; ; n++ {
 		now := time.Now()
-		s.queue.add(reading{now, temperature(now, 2*rand.Float64()-1)})
-		if n == s.count {
+		r := reading{now, temperature(now, 2*rand.Float64()-1)}
+		s.took(r)
+		s.queue.add(r)
+		if n == s.count || !s.pause(ctx, ticker) {
 			return
 		}
+	}
+}
+
+// pause waits for the next reading. An interval that is set begins at once.
+func (s *sensor) pause(ctx context.Context, ticker *time.Ticker) bool {
+	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
+		case <-s.interval.changed:
+			ticker.Reset(s.interval.get())
+			s.log.Info("interval set", "interval", s.interval.get())
 		case <-ticker.C:
+			return true
 		}
 	}
 }

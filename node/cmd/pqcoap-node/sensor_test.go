@@ -29,6 +29,7 @@ type fakeServer struct {
 	until  time.Time   // when refuse and code end; zero: never
 	dials  []time.Time
 	open   int
+	taken  int       // readings
 	times  []float64 // of the readings acknowledged, in s since 1970
 }
 
@@ -71,7 +72,8 @@ func (f *fakeServer) Post(_ context.Context, path string, format message.MediaTy
 
 func (f *fakeServer) sensor(count int) *sensor {
 	return &sensor{
-		name: "s", path: "/telemetry", interval: 10 * time.Second, count: count, timeout: time.Minute,
+		name: "s", path: "/telemetry", interval: newInterval(10 * time.Second), count: count, timeout: time.Minute,
+		took: func(reading) { f.taken++ },
 		dial: f.dial, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
@@ -99,8 +101,25 @@ func TestSensor(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.complete(5)
-		if len(f.dials) != 1 {
-			t.Errorf("%d dials", len(f.dials))
+		if len(f.dials) != 1 || f.taken != 5 {
+			t.Errorf("%d dials, %d readings taken", len(f.dials), f.taken)
+		}
+	})
+}
+
+// An interval that is set holds from then on.
+func TestSensorInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeServer{t: t}
+		s := f.sensor(10)
+		s.interval.set(time.Hour)
+		time.AfterFunc(30*time.Minute, func() { s.interval.set(10 * time.Second) })
+		begin := time.Now()
+		if err := s.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took != 30*time.Minute+90*time.Second || len(f.times) != 10 {
+			t.Errorf("%d readings in %v", len(f.times), took)
 		}
 	})
 }

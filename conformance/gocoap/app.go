@@ -177,9 +177,7 @@ func askDevice(w mux.ResponseWriter, r *mux.Message) {
 func later(w mux.ResponseWriter, r *mux.Message) {
 	r.Hijack() // its token is used below
 	go func(c mux.Conn, r *pool.Message) {
-		if err := sendState(c, r.Token(), "later", -1); err != nil {
-			panic(err)
-		}
+		sendState(c, r.Token(), "later", -1) // its failure shows at the client
 		c.ReleaseMessage(r)
 	}(w.Conn(), r.Message)
 }

@@ -3,8 +3,9 @@ package gocoap
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"net"
-	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -97,27 +98,31 @@ func serveDTLS(t *testing.T, h mux.Handler, connected func(mux.Conn)) func(*test
 	}
 }
 
-// keys are slow to make, and never change.
-var keys = sync.OnceValues(func() (*handshake.PrivateKey, *handshake.PrivateKey) {
-	server, err := handshake.GenerateKey(rand.Reader, handshake.XWing)
-	if err != nil {
-		panic(err)
+// keys are the server's and those of two devices: slow to make, and they never change.
+var keys = sync.OnceValue(func() []*handshake.PrivateKey {
+	k := make([]*handshake.PrivateKey, 3)
+	for i := range k {
+		var err error
+		if k[i], err = handshake.GenerateKey(rand.Reader, handshake.XWing); err != nil {
+			panic(err)
+		}
 	}
-	device, err := handshake.GenerateKey(rand.Reader, handshake.XWing)
-	if err != nil {
-		panic(err)
-	}
-	return server, device
+	return k
 })
 
+// authorize knows sensor-1 and sensor-2.
+func authorize(_ handshake.Suite, c handshake.ClientCredential) (server.Client, error) {
+	for i, k := range keys()[1:] {
+		if c.Mode == handshake.ModeKEM && c.ID == k.Public().DeviceID() {
+			return server.Client{Name: fmt.Sprintf("sensor-%d", i+1), Key: k.Public()}, nil
+		}
+	}
+	return server.Client{}, errors.New("not enrolled")
+}
+
 func servePQ(t *testing.T, h mux.Handler, connected func(mux.Conn)) func(*testing.T, mux.Handler) mux.Conn {
-	serverKey, deviceKey := keys()
 	s, err := server.New(server.Config{
-		Keys:    []*handshake.PrivateKey{serverKey},
-		Handler: gocoap.Handler(greeting(h, connected)),
-		Authorize: func(handshake.Suite, handshake.ClientCredential) (server.Client, error) {
-			return server.Client{Name: "sensor-1", Key: deviceKey.Public()}, nil
-		},
+		Keys: []*handshake.PrivateKey{keys()[0]}, Handler: gocoap.Handler(greeting(h, connected)), Authorize: authorize,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -126,15 +131,16 @@ func servePQ(t *testing.T, h mux.Handler, connected func(mux.Conn)) func(*testin
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := netip.MustParseAddrPort(socket.LocalAddr().String())
 	run(t, func() error { s.Serve(socket); return nil }, func() { s.Close() })
+	devices := keys()[1:]
 	return func(t *testing.T, h mux.Handler) mux.Conn {
-		c, err := node.Dial(guard(t), addr.String(), node.Config{
-			Trust: serverKey.ServerCredential(), Key: deviceKey, Handler: gocoap.Handler(h),
+		c, err := node.Dial(guard(t), socket.LocalAddr().String(), node.Config{
+			Trust: keys()[0].ServerCredential(), Key: devices[0], Handler: gocoap.Handler(h),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
+		devices = devices[1:]
 		return closing(t, gocoap.Conn(c), nil)
 	}
 }

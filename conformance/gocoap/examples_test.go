@@ -95,3 +95,23 @@ func TestExampleObserve(t *testing.T) {
 		}
 	})
 }
+
+// TestOneConn: all requests of a client see the same mux.Conn, and another client's another.
+func TestOneConn(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		seen := make(chan mux.Conn, 1)
+		dial := b.serve(t, mux.HandlerFunc(func(w mux.ResponseWriter, _ *mux.Message) {
+			seen <- w.Conn()
+			respond(w, codes.Changed, "")
+		}), nil)
+		var of [3]mux.Conn
+		first, second := dial(t, mux.NewRouter()), dial(t, mux.NewRouter())
+		for i, c := range []mux.Conn{first, first, second} {
+			get(t, c, "/", codes.Changed, "")
+			of[i] = <-seen
+		}
+		if of[0] != of[1] || of[1] == of[2] {
+			t.Errorf("conns %p, %p of one client, %p of another", of[0], of[1], of[2])
+		}
+	})
+}

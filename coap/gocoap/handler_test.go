@@ -1,0 +1,88 @@
+package gocoap
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/mux"
+
+	"github.com/pqcoap/pqcoap/coap"
+)
+
+func nothing(mux.ResponseWriter, *mux.Message) {}
+
+func TestHandler(t *testing.T) {
+	p := newPeer(t)
+	r := p.request(coap.POST, message.Option{ID: message.URIPath, Value: []byte("a")}, message.Option{ID: message.URIQuery, Value: []byte("b=1")})
+	r.Payload = []byte("up")
+	router := mux.NewRouter()
+	router.HandleFunc("/{name}", func(w mux.ResponseWriter, m *mux.Message) {
+		body, err := m.ReadBody()
+		queries, _ := m.Queries()
+		if m.Code() != coap.POST || string(body) != "up" || err != nil || m.RouteParams.Vars["name"] != "a" ||
+			len(queries) != 1 || len(m.Token()) == 0 || m.Sequence() == 0 {
+			t.Errorf("request %v, body %q, %v, vars %v, queries %v", m, body, err, m.RouteParams.Vars, queries)
+		}
+		w.SetResponse(coap.Changed, message.TextPlain, bytes.NewReader([]byte("down")), message.Option{ID: message.ETag, Value: []byte{7}})
+	})
+	got := Handler(router).ServeCoAP(t.Context(), r)
+	etag, err := got.Options.GetBytes(message.ETag)
+	format, _ := got.Options.ContentFormat()
+	if got.Code != coap.Changed || string(got.Payload) != "down" || err != nil || !bytes.Equal(etag, []byte{7}) || format != message.TextPlain {
+		t.Errorf("response %v", got)
+	}
+}
+
+// TestHandlerOverload: beyond MaxOpen requests without a response no handler is called.
+func TestHandlerOverload(t *testing.T) {
+	p := newPeer(t)
+	calls := 0
+	for i := range MaxOpen + 5 {
+		got := serve(t, p.request(coap.GET), func(mux.ResponseWriter, *mux.Message) { calls++ })
+		if i < MaxOpen && got != nil || i >= MaxOpen && (got == nil || got.Code != coap.ServiceUnavailable) {
+			t.Errorf("request %d: %v", i, got)
+		}
+	}
+	if calls != MaxOpen {
+		t.Errorf("%d calls, want %d", calls, MaxOpen)
+	}
+	other := newPeer(t)
+	if got := serve(t, other.request(coap.GET), func(w mux.ResponseWriter, _ *mux.Message) {
+		w.SetResponse(coap.Changed, 0, nil)
+	}); got == nil || got.Code != coap.Changed {
+		t.Errorf("another session: %v", got)
+	}
+}
+
+// TestHandlerPanics: the panic goes on to who answers it, and nothing stays open.
+func TestHandlerPanics(t *testing.T) {
+	p := newPeer(t)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no panic")
+			}
+		}()
+		serve(t, p.request(coap.GET), func(mux.ResponseWriter, *mux.Message) { panic("as the test wants it") })
+	}()
+	if c := connOf(p); len(c.exchanges) != 0 || c.unanswered != 0 {
+		t.Errorf("%d exchanges, %d unanswered", len(c.exchanges), c.unanswered)
+	}
+}
+
+// TestHijack: a request that the handler keeps is not used again.
+func TestHijack(t *testing.T) {
+	p := newPeer(t)
+	var kept *mux.Message
+	serve(t, p.request(coap.GET, message.Option{ID: message.URIPath, Value: []byte("kept")}), func(_ mux.ResponseWriter, m *mux.Message) {
+		m.Hijack()
+		kept = m
+	})
+	for range 5 {
+		serve(t, p.request(coap.PUT, message.Option{ID: message.URIPath, Value: []byte("other")}), nothing)
+	}
+	if path, err := kept.Path(); kept.Code() != coap.GET || path != "/kept" {
+		t.Errorf("%v %q, %v", kept.Code(), path, err)
+	}
+}

@@ -18,7 +18,13 @@ import (
 
 // Conn makes a mux.Conn of a device's connection, of what a server's Device returns, or of
 // any other Peer, which must be comparable. Two calls for the same Peer give the same mux.Conn.
-func Conn(p coap.Peer) mux.Conn { return connOf(p) }
+// It is nil for no Peer, as of a device that is not connected.
+func Conn(p coap.Peer) mux.Conn {
+	if p == nil {
+		return nil
+	}
+	return connOf(p)
+}
 
 // conns has the conn of each peer that is not done: a handler and Conn find the same.
 var conns struct {

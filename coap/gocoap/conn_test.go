@@ -16,8 +16,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestConnEnds(t *testing.T) {
 	p := newPeer(t)
 	c := Conn(p)
-	if Conn(p) != c || c.RemoteAddr().String() != "198.51.100.7:40000" || c.Sequence() == c.Sequence() {
+	if Conn(p) != c || c.RemoteAddr().String() != "198.51.100.7:40000" {
 		t.Error("not one conn")
+	}
+	if first := c.Sequence(); c.Sequence() != first+1 {
+		t.Error("sequence does not count")
 	}
 	var order []int
 	for i := range 3 {
@@ -50,4 +53,10 @@ func TestConnEnds(t *testing.T) {
 	late := make(chan struct{})
 	c.AddOnClose(func() { close(late) })
 	<-late
+}
+
+func TestNoPeer(t *testing.T) {
+	if c := Conn(nil); c != nil {
+		t.Errorf("conn %v", c)
+	}
 }

@@ -20,9 +20,11 @@
 //   - A request whose handler returns without a response stays open for a WriteMessage with
 //     its token, [MaxWait] long and [MaxOpen] of a session. Then it is answered 5.00; go-coap
 //     leaves the client to its timeout.
-//   - A handler that asked for nothing is also told, by a call with an Observe of 1, when an
-//     observer is gone for another reason than its own request, unless the session has ended;
-//     that is AddOnClose's.
+//   - An observation by the mux.Conn of a device's connection outlives its sessions. Cancel does
+//     not wait for the server.
+//   - A handler is called with an Observe of 1, as go-coap calls it for an observer that leaves,
+//     also for one that is gone without a word. The response is dropped: the session has answered.
+//     When the session ends there is no such call, that is for AddOnClose.
 //   - A response needs a code of class 2, 4 or 5. Anything else becomes 5.00.
 //   - A handler that panics is answered 5.00, and the program goes on.
 //   - NetConn has addresses and nothing to read: there is no stream.

@@ -2,6 +2,7 @@ package gocoap
 
 import (
 	"context"
+	"io"
 
 	"github.com/plgd-dev/go-coap/v3/message"
 	"github.com/plgd-dev/go-coap/v3/message/codes"
@@ -18,6 +19,9 @@ type handler struct{ mux mux.Handler }
 
 // ServeCoAP implements coap.Handler.
 func (h handler) ServeCoAP(ctx context.Context, r *coap.Request) *coap.Message {
+	if err := whole(r); err != nil {
+		return coap.Status(codes.RequestEntityIncomplete)
+	}
 	c := connOf(r.Peer)
 	c.identify(r)
 	x := c.open(r, h.mux)
@@ -35,6 +39,16 @@ func (h handler) ServeCoAP(ctx context.Context, r *coap.Request) *coap.Message {
 	returned = true
 	defer c.ReleaseMessage(w.Message())
 	return x.close(w)
+}
+
+// whole reads a body that a Streamer around the handler has asked to have while it comes: a
+// mux.Handler may seek in it. The Streamer has set how large it may be.
+func whole(r *coap.Request) (err error) {
+	if r.Body != nil {
+		r.Payload, err = io.ReadAll(r.Body)
+		r.Body = nil
+	}
+	return err
 }
 
 // serve calls a handler with a request. As in go-coap the request is used again when the

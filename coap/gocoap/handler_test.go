@@ -2,9 +2,13 @@ package gocoap
 
 import (
 	"bytes"
+	"io"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/plgd-dev/go-coap/v3/message"
+	"github.com/plgd-dev/go-coap/v3/message/codes"
 	"github.com/plgd-dev/go-coap/v3/mux"
 
 	"github.com/pqcoap/pqcoap/coap"
@@ -84,5 +88,27 @@ func TestHijack(t *testing.T) {
 	}
 	if path, err := kept.Path(); kept.Code() != coap.GET || path != "/kept" {
 		t.Errorf("%v %q, %v", kept.Code(), path, err)
+	}
+}
+
+// TestBodyThatStreams: it is read before the handler is called, and where it breaks off the
+// handler is not.
+func TestBodyThatStreams(t *testing.T) {
+	for _, broken := range []bool{false, true} {
+		p := newPeer(t)
+		r := p.request(coap.PUT)
+		r.Body = strings.NewReader("body")
+		if broken {
+			r.Body = io.MultiReader(r.Body, iotest.ErrReader(io.ErrUnexpectedEOF))
+		}
+		got := serve(t, r, func(w mux.ResponseWriter, m *mux.Message) {
+			if body, err := m.ReadBody(); string(body) != "body" || err != nil || broken {
+				t.Errorf("broken %v: body %q, %v", broken, body, err)
+			}
+			w.SetResponse(coap.Changed, 0, nil)
+		})
+		if want := map[bool]coap.Code{false: coap.Changed, true: codes.RequestEntityIncomplete}[broken]; got == nil || got.Code != want {
+			t.Errorf("broken %v: %v, want %v", broken, got, want)
+		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 //   - simple, options, dtls/psk, dtls/cid: /a answers by SetResponse, /b by WriteMessage, behind
 //     a middleware that logs. Connection IDs, the subject of dtls/cid, are in every record of ours.
 //   - dtls/pki, options: /who answers with what onNewConn has put into the context; see [Identify].
+//     The TCP and TLS listeners of options have no counterpart.
 //   - observe: /some/path starts a goroutine that writes states until that fails.
 //   - mcast: /oic/res is its handler. A session has two ends, so that there is no group to ask:
 //     over pqcoap it is asked by its own address.

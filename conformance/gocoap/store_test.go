@@ -2,12 +2,15 @@ package gocoap
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/plgd-dev/go-coap/v3/message"
 	"github.com/plgd-dev/go-coap/v3/message/codes"
 	"github.com/plgd-dev/go-coap/v3/message/pool"
 	"github.com/plgd-dev/go-coap/v3/mux"
+
+	"github.com/pqcoap/pqcoap/coap"
 )
 
 // content is a body that differs from byte to byte.
@@ -151,6 +154,60 @@ func TestRequestToDevice(t *testing.T) {
 		c := b.serve(t, NewStore().Router(), nil)(t, device)
 		for range 3 {
 			get(t, c, "/device", codes.Content, body)
+		}
+	})
+}
+
+// TestOtherMethods: those of RFC 8132, which a mux.Conn has no functions for.
+func TestOtherMethods(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		c := b.dial(t, mux.HandlerFunc(func(w mux.ResponseWriter, r *mux.Message) {
+			body, _ := r.ReadBody()
+			respond(w, codes.Changed, fmt.Sprintf("%d %s", r.Code(), body))
+		}))
+		for _, code := range []codes.Code{coap.FETCH, coap.PATCH, coap.IPATCH} {
+			m, err := c.NewPutRequest(guard(t), "/a", message.TextPlain, bytes.NewReader([]byte("x")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.SetCode(code)
+			answer, err := c.Do(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, code.String(), answer, codes.Changed, fmt.Sprintf("%d x", code))
+		}
+	})
+}
+
+// TestDeviceObserved: a handler observes the one who asks it, and pings it.
+func TestDeviceObserved(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		device := NewStore()
+		device.put("a", []byte("0"))
+		states := make(chan state, 10)
+		h := mux.HandlerFunc(func(w mux.ResponseWriter, r *mux.Message) {
+			if r.Code() != codes.GET {
+				return // go-coap calls a handler with the Reset that answers its ping
+			}
+			if err := w.Conn().Ping(r.Context()); err != nil {
+				t.Errorf("ping: %v", err)
+			}
+			_, err := w.Conn().Observe(r.Context(), "/things/a", func(m *pool.Message) {
+				body, _ := m.ReadBody()
+				states <- state{m.Code(), string(body)}
+			})
+			if err != nil {
+				t.Errorf("observe: %v", err)
+			}
+			respond(w, codes.Changed, "")
+		})
+		c := b.serve(t, h, nil)(t, device.Router())
+		get(t, c, "/", codes.Changed, "")
+		expect(t, states, state{codes.Content, "0"})
+		for _, body := range []string{"1", content(5000), "2"} {
+			device.put("a", []byte(body))
+			expect(t, states, state{codes.Content, body})
 		}
 	})
 }

@@ -48,6 +48,7 @@ type conn struct {
 	context  sessionContext
 	cancel   context.CancelFunc
 	done     chan struct{} // behind the functions of AddOnClose
+	leaving  chan struct{} // has room for the one handler that hears of an end
 
 	mu         sync.Mutex
 	closed     bool
@@ -74,7 +75,7 @@ func connOf(p coap.Peer) *conn {
 
 func newConn(p coap.Peer) *conn {
 	c := &conn{
-		peer: p, messages: pool.New(pooled, pooledBuffer), done: make(chan struct{}),
+		peer: p, messages: pool.New(pooled, pooledBuffer), done: make(chan struct{}), leaving: make(chan struct{}, 1),
 		exchanges: make(map[string]*exchange),
 	}
 	c.context, c.cancel = newSessionContext()

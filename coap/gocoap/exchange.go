@@ -84,15 +84,16 @@ func (x *exchange) answer(m *pool.Message) (*coap.Message, error) {
 	return &response, nil
 }
 
-// close takes the response that the handler has set, when it has returned, and nil where one
-// has been written or may be yet.
-func (x *exchange) close(w *writer) *coap.Message {
+// close takes the response that the handler has set to r, when it has returned, and nil where
+// one has been written or may be yet.
+func (x *exchange) close(w *writer, r *coap.Request) *coap.Message {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	switch {
 	case x.answered:
 		return nil
 	case w.Message().IsModified():
+		r.Content = file(w.Message())
 		response, err := x.answer(w.Message())
 		if err != nil {
 			x.settle(false)

@@ -94,7 +94,14 @@ func (x *exchange) watch(done <-chan struct{}) {
 
 // leave tells the handler that the observer is gone, as go-coap does when it asks to be: by
 // the request again with an Observe of 1. The response is dropped: the session has answered.
+// One at a time: a device that comes and goes must not have more handlers at work than others.
 func (x *exchange) leave() {
+	select {
+	case x.conn.leaving <- struct{}{}:
+		defer func() { <-x.conn.leaving }()
+	case <-x.conn.peer.Done():
+		return
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			slog.Error("handler panicked", "device", x.request.Device, "panic", v, "stack", string(debug.Stack()))

@@ -3,6 +3,7 @@ package gocoap
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -172,13 +173,43 @@ func TestNotObserved(t *testing.T) {
 	}
 }
 
+// TestLeaveAtEnd: nobody waits for a handler that is stuck when the session has ended.
+func TestLeaveAtEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(t)
+		stuck, calls := make(chan struct{}), new(atomic.Int32)
+		h := Handler(mux.HandlerFunc(func(w mux.ResponseWriter, r *mux.Message) {
+			if value, _ := r.Observe(); value == 1 {
+				calls.Add(1)
+				<-stuck
+			}
+			w.SetResponse(coap.ContentCode, message.TextPlain, nil, message.Option{ID: message.Observe})
+		}))
+		for range 3 {
+			h.ServeCoAP(t.Context(), p.observing())
+		}
+		for _, o := range p.observed {
+			o.Close()
+		}
+		synctest.Wait()
+		p.Close()
+		synctest.Wait()
+		close(stuck)
+		synctest.Wait()
+		if n := calls.Load(); n != 1 {
+			t.Errorf("%d calls, want the one before the end", n)
+		}
+	})
+}
+
 // TestMostObservations: places are not given to more, also while handlers hear that others end.
 func TestMostObservations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t)
-		stuck := make(chan struct{})
+		stuck, calls := make(chan struct{}), new(atomic.Int32)
 		h := Handler(mux.HandlerFunc(func(w mux.ResponseWriter, r *mux.Message) {
 			if value, _ := r.Observe(); value == 1 {
+				calls.Add(1)
 				<-stuck
 			}
 			w.SetResponse(coap.ContentCode, message.TextPlain, nil, message.Option{ID: message.Observe})
@@ -193,6 +224,9 @@ func TestMostObservations(t *testing.T) {
 		h.ServeCoAP(t.Context(), p.observing())
 		if len(p.observed) != maxObserved {
 			t.Errorf("%d observations begun, want %d", len(p.observed), maxObserved)
+		}
+		if n := calls.Load(); n != 1 {
+			t.Errorf("%d handlers at once hear that an observer is gone", n)
 		}
 		close(stuck)
 		synctest.Wait()

@@ -38,7 +38,7 @@ func (h handler) ServeCoAP(ctx context.Context, r *coap.Request) *coap.Message {
 	c.serve(ctx, h.mux, w, x.token, r)
 	returned = true
 	defer c.ReleaseMessage(w.Message())
-	return x.close(w)
+	return x.close(w, r)
 }
 
 // whole reads a body that a Streamer around the handler has asked to have while it comes: a

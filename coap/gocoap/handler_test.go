@@ -112,3 +112,32 @@ func TestBodyThatStreams(t *testing.T) {
 		}
 	}
 }
+
+// TestHostileRequests: nothing that a device sends as options harms more than its request.
+func TestHostileRequests(t *testing.T) {
+	long := bytes.Repeat([]byte{0xff}, 255)
+	many := make(message.Options, 128)
+	for i := range many {
+		many[i] = message.Option{ID: message.URIPath, Value: long}
+	}
+	router := mux.NewRouter()
+	router.HandleFunc("/things/{name}", func(w mux.ResponseWriter, m *mux.Message) {
+		w.SetResponse(coap.ContentCode, message.TextPlain, strings.NewReader(m.String()))
+	})
+	for name, options := range map[string]message.Options{
+		"none": nil, "long path": many, "empty segments": {{ID: message.URIPath}, {ID: message.URIPath}},
+		"not UTF-8":        {{ID: message.URIPath, Value: []byte("things")}, {ID: message.URIPath, Value: long}},
+		"slash in segment": {{ID: message.URIPath, Value: []byte("things/a/b")}},
+		"unknown options":  {{ID: message.URIPath, Value: []byte("things")}, {ID: message.URIPath, Value: []byte("a")}, {ID: 65000, Value: bytes.Repeat(long, 4)}},
+		"dots":             {{ID: message.URIPath, Value: []byte("things")}, {ID: message.URIPath, Value: []byte("..")}},
+		"If-None-Match":    {{ID: message.IfNoneMatch}, {ID: message.URIPath, Value: []byte("{name}")}},
+	} {
+		for _, code := range []coap.Code{coap.GET, 5, 7, 31} {
+			p := newPeer(t)
+			got := Handler(router).ServeCoAP(t.Context(), p.request(code, options...))
+			if got == nil || got.Code != coap.ContentCode && got.Code != coap.NotFound || connOf(p).unanswered != 0 {
+				t.Errorf("%s: %v", name, got)
+			}
+		}
+	}
+}

@@ -3,6 +3,8 @@ package gocoap
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/plgd-dev/go-coap/v3/message"
@@ -209,5 +211,25 @@ func TestDeviceObserved(t *testing.T) {
 			device.put("a", []byte(body))
 			expect(t, states, state{codes.Content, body})
 		}
+	})
+}
+
+// TestFile: a handler that answers with a file, of many blocks.
+func TestFile(t *testing.T) {
+	body := content(700_000)
+	name := filepath.Join(t.TempDir(), "firmware")
+	if err := os.WriteFile(name, []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	each(t, func(t *testing.T, b backend) {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		c := b.dial(t, mux.HandlerFunc(func(w mux.ResponseWriter, _ *mux.Message) {
+			w.SetResponse(codes.Content, message.AppOctets, f)
+		}))
+		get(t, c, "/firmware", codes.Content, body)
 	})
 }

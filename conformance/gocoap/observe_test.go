@@ -1,6 +1,7 @@
 package gocoap
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -131,6 +132,26 @@ func TestObserveNotSupported(t *testing.T) {
 		expect(t, states, state{codes.Content, "hello world"})
 		if !o.Canceled() {
 			t.Error("not canceled")
+		}
+	})
+}
+
+// TestObserveWithinHandler: a handler that writes all states itself, before it returns. With
+// go-coap each waits for an acknowledgement; here the last replaces those that have not left.
+func TestObserveWithinHandler(t *testing.T) {
+	each(t, func(t *testing.T, b backend) {
+		returned := make(chan error, 10)
+		c := b.dial(t, mux.HandlerFunc(func(w mux.ResponseWriter, r *mux.Message) {
+			var err error
+			for i, body := range []string{"0", "1", "2"} {
+				err = errors.Join(err, sendState(w.Conn(), r.Token(), body, int64(i+2)))
+			}
+			returned <- err
+		}))
+		_, states := observe(t, c, "/")
+		expect(t, states, state{codes.Content, "2"}, "0")
+		if err := <-returned; err != nil {
+			t.Error(err)
 		}
 	})
 }

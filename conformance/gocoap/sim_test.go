@@ -28,9 +28,13 @@ var (
 // simulate runs a test over pqcoap on a simulated network. At its end nothing may be left that
 // waits.
 func simulate(t *testing.T, loss float64, handler func() mux.Handler, test func(t *testing.T, w *world)) {
+	simulateOn(t, 1, simnet.Link{Delay: 50 * time.Millisecond, Loss: loss}, handler, test)
+}
+
+func simulateOn(t *testing.T, seed uint64, link simnet.Link, handler func() mux.Handler, test func(t *testing.T, w *world)) {
 	keys() // outside of the bubble's time
 	synctest.Test(t, func(t *testing.T) {
-		n := simnet.New(1, simnet.Link{Delay: 50 * time.Millisecond, Loss: loss})
+		n := simnet.New(seed, link)
 		n.TraceOnFailure(t)
 		s, err := server.New(server.Config{
 			Keys: []*handshake.PrivateKey{keys()[0]}, Handler: gocoap.Handler(handler()), Authorize: authorize, Workers: 1,
@@ -119,6 +123,36 @@ func TestObserveUnderLoss(t *testing.T) {
 		eventually(t, s, 0, 1)
 		c.Close()
 	})
+}
+
+// TestNewestBehindState: the newest state of an observation arrives, and its end, also where an
+// older one is on its way or has been lost.
+func TestNewestBehindState(t *testing.T) {
+	for seed := range uint64(160) {
+		s := NewStore()
+		s.put("a", []byte("0"))
+		change, want := func() { s.remove("a") }, state{codes.NotFound, ""}
+		if seed%2 == 1 {
+			change, want = func() { s.put("a", []byte("2")) }, state{codes.Content, "2"}
+		}
+		link := simnet.Link{Delay: 50 * time.Millisecond, Loss: 0.3}
+		simulateOn(t, seed, link, func() mux.Handler { return s.Router() }, func(t *testing.T, w *world) {
+			c := w.dial()
+			_, states := observe(t, c, "/things/a")
+			s.put("a", []byte("1"))
+			time.Sleep(time.Duration(seed%40) * 10 * time.Millisecond)
+			change()
+			for got := (state{}); got != want; {
+				select {
+				case got = <-states:
+				case <-time.After(50 * time.Second): // then the device asks anew
+					t.Errorf("seed %d: %v does not come", seed, want)
+					got = want
+				}
+			}
+			c.Close()
+		})
+	}
 }
 
 // TestDeviceVanishes: a program's loop of notifications ends, since WriteMessage fails, and what

@@ -27,6 +27,7 @@ type observation struct {
 	value     uint32 // of the newest state
 	changed   uint64 // copies from this sequence number on carry the newest state
 	stale     bool   // the newest state is to be sent when the one on its way has arrived
+	ending    bool   // the newest state is the last, and an older is on its way
 	quiet     int    // NON since the last sign of life
 	heardAt   time.Time
 	waitsFrom time.Time // since then a CON is unanswered; zero: none is
@@ -98,7 +99,7 @@ func (c *Conn) Room() bool { return len(c.server.observed) < maxObserved }
 // ErrUnknownRequest says that it has ended already.
 func (c *Conn) Notify(now time.Time, id uint64, m Message, out *Batch) error {
 	e := c.server.entries[id]
-	if e == nil || !e.observing {
+	if e == nil || !e.observing || e.ending {
 		return ErrUnknownRequest
 	}
 	m.Options = withoutObserve(m.Options)
@@ -123,7 +124,7 @@ func (e *entry) notify(now time.Time, m Message, out *Batch) {
 	e.value, e.changed = c.server.next(), c.recovery.packets.next
 	last := e.response.Code>>5 != 2
 	if last {
-		e.release(now)
+		e.conclude(now)
 	}
 	e.item.numbered = false // other content is another message
 	switch {
@@ -154,6 +155,8 @@ func (e *entry) notified(now time.Time, sequence uint64) {
 	e.quiet, e.heardAt, e.waitsFrom = 0, now, time.Time{}
 	if e.stale = e.stale && sequence < e.changed; e.stale {
 		e.waitsFrom = now
+	} else if e.ending {
+		e.release(now)
 	}
 }
 
@@ -174,6 +177,9 @@ func (c *Conn) notifyDue(now time.Time, out *Batch) {
 		switch at := e.due(); {
 		case at.IsZero() || now.Before(at):
 		case e.stale && !e.item.listed:
+			if e.ending {
+				e.release(now)
+			}
 			e.press(now, out)
 		default:
 			e.end(now, ErrTimeout)
@@ -209,15 +215,26 @@ func (e *entry) release(now time.Time) {
 	if i := slices.Index(s.observed, e); i >= 0 {
 		s.observed = slices.Delete(s.observed, i, i+1)
 	}
-	e.observing, e.stale, e.waitsFrom = false, false, time.Time{}
+	e.observing, e.ending, e.stale, e.waitsFrom = false, false, false, time.Time{}
 	s.answered++
 	s.use(now, e)
 }
 
-// EndObservation forgets an observation without a word to the peer.
+// conclude ends an observation behind its newest state. While one is on its way the entry keeps
+// its place: what is sent from now on has no Observe option, and where an older state arrives
+// the newest follows.
+func (e *entry) conclude(now time.Time) {
+	if e.item.listed {
+		e.ending = true
+		return
+	}
+	e.release(now)
+}
+
+// EndObservation ends an observation without a word to the peer, but for a state that has not
+// arrived yet.
 func (c *Conn) EndObservation(now time.Time, id uint64) {
 	if e := c.server.entries[id]; e != nil && e.observing {
-		e.release(now)
-		e.conn.recovery.finish(&e.item)
+		e.conclude(now)
 	}
 }

@@ -128,7 +128,7 @@ func (e *entry) fill(it *item, m *Message) bool {
 	c := e.conn
 	m.Code, m.Token = e.response.Code, c.entryToken(e)
 	m.Options = append(m.Options, e.response.Options...)
-	if e.observing {
+	if e.observing && !e.ending {
 		c.addUint(message.Observe, e.value)
 	}
 	ok := true
@@ -247,6 +247,10 @@ func (e *entry) confirmed(now time.Time, out *Batch) {
 
 // acknowledged takes the ACK for a separate response or a notification.
 func (e *entry) acknowledged(now time.Time, it *item, sequence uint64) {
+	if sequence < e.changed && !e.stale { // late, for a state that the one on its way has replaced
+		e.quiet, e.heardAt = 0, now
+		return
+	}
 	e.conn.recovery.finish(it)
 	e.notified(now, sequence)
 }

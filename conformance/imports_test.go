@@ -156,26 +156,53 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// What the device program links, also through others, must stay small.
-func TestDeviceProgramLinks(t *testing.T) {
-	const program = module + "/node/..."
-	cmd := exec.Command("go", "list", "-deps", program)
+// links returns what packages link, also through others.
+func links(t *testing.T, packages ...string) []string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-deps"}, packages...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v: %v\n%s", cmd, err, &stderr)
 	}
-	for _, v := range unwanted(strings.Fields(string(out))) {
-		t.Errorf("%s links %s", program, v)
+	return strings.Fields(string(out))
+}
+
+// What the device program links, and a server that imports no adapter, must stay small.
+func TestProgramsLink(t *testing.T) {
+	for _, packages := range [][]string{
+		{module + "/node/..."},
+		{module + "/coap", module + "/record/...", module + "/handshake/...", module + "/internal/session"},
+	} {
+		for _, v := range unwanted(links(t, packages...)) {
+			t.Errorf("%s links %s", packages, v)
+		}
+	}
+	for _, v := range unwanted(links(t, module+"/server/...")) {
+		if within(v, goCoAP, "github.com/pion") {
+			t.Errorf("the server links %s", v)
+		}
 	}
 }
+
+// The adapter links all that others must not.
+func TestAdapterLinks(t *testing.T) {
+	found := unwanted(links(t, module+"/coap/gocoap"))
+	for _, want := range []string{goCoAP + "/mux", goCoAP + "/message/pool", goCoAP + "/net", "github.com/pion/dtls/v3"} {
+		if !slices.Contains(found, want) {
+			t.Errorf("%s is not among %q", want, found)
+		}
+	}
+}
+
+const goCoAP = "github.com/plgd-dev/go-coap/v3"
 
 // unwanted returns what of a list of packages the device program must not link.
 func unwanted(deps []string) []string {
 	return slices.DeleteFunc(deps, func(dep string) bool {
 		return !within(dep, "github.com/pion", "testing", "net/http", module+"/server", module+"/conformance",
-			"github.com/plgd-dev/go-coap/v3/mux", "github.com/plgd-dev/go-coap/v3/net")
+			module+"/coap/gocoap", goCoAP+"/mux", goCoAP+"/message/pool", goCoAP+"/net")
 	})
 }
 

@@ -155,8 +155,9 @@ func agree(t *testing.T, p *pair, device, server *Result) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, s := range []Secret{device.SendSecret, device.ReceiveSecret, device.Exporter, device.Resumption} {
-		if len(s) != p.suite.Hash().Size() || seen[string(s)] || bytes.Equal(s, make([]byte, len(s))) {
+	sizes := []int{p.suite.Hash().Size(), p.suite.Hash().Size(), p.suite.Hash().Size(), 32}
+	for n, s := range []Secret{device.SendSecret, device.ReceiveSecret, device.Exporter, device.Resumption} {
+		if len(s) != sizes[n] || seen[string(s)] || bytes.Equal(s, make([]byte, len(s))) {
 			t.Errorf("a secret is short, repeated or wiped")
 		}
 		seen[string(s)] = true

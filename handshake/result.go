@@ -35,7 +35,7 @@ func (k *step3) result(mode Mode, p *plaintext2) *Result {
 		SendSecret:    k.secret("c_ap"),
 		ReceiveSecret: k.secret("s_ap"),
 		Exporter:      exporter,
-		Resumption:    k.secret("resumption"),
+		Resumption:    k.resumption(),
 		ConnectionID:  p.connID,
 		ResetToken:    p.resetToken,
 		Peer:          p.parameters,

@@ -117,6 +117,9 @@ type authentication struct {
 	ikm  Secret // ss_C, the PSK, or Nh zero bytes; wiped when used
 }
 
+// resumptionSize is the length of a resumption secret.
+const resumptionSize = 32
+
 // step3 is what the session's keys are made from.
 type step3 struct {
 	suite Suite
@@ -131,7 +134,13 @@ func (k *step2) next(plaintext2 []byte, auth authentication) step3 {
 	return step3{k.suite, th3, k.suite.chain(k.s2, th3, auth.ikm)}
 }
 
-// secret is one of the four secrets of the session.
+// secret is one of the secrets of the session, as long as the hash.
 func (k *step3) secret(label string) Secret {
 	return k.suite.expand(k.s3, label, k.th3, k.suite.Hash().Size())
+}
+
+// resumption is the secret that goes into a ticket, where each byte counts: 32 bytes, as the
+// secrets that it comes from.
+func (k *step3) resumption() Secret {
+	return k.suite.expand(k.s3, "resumption", k.th3, resumptionSize)
 }

@@ -104,11 +104,14 @@ func TestSchedule(t *testing.T) {
 		s3 := s.extract(s.expand(s2, "derived", th3, s.new().Size()), auth)
 		exporter := s.expand(s3, "exporter", th3, s.new().Size())
 		for label, got := range map[string][]byte{
-			"c_ap": res.SendSecret, "s_ap": res.ReceiveSecret, "resumption": res.Resumption,
+			"c_ap": res.SendSecret, "s_ap": res.ReceiveSecret,
 		} {
 			if want := s.expand(s3, label, th3, s.new().Size()); !bytes.Equal(got, want) {
 				t.Errorf("%s is not as docs/protocol.md says", label)
 			}
+		}
+		if !bytes.Equal(s.expand(s3, "resumption", th3, 32), res.Resumption) {
+			t.Error("resumption is not as docs/protocol.md says")
 		}
 		if !bytes.Equal(exporter, res.Exporter) {
 			t.Error("exporter is not as docs/protocol.md says")

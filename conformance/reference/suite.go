@@ -61,8 +61,10 @@ func (s Suite) extract(salt, ikm []byte) Hex {
 func (s Suite) expand(secret []byte, label string, context []byte) Hex {
 	size := s.Hash().Size()
 	switch label {
-	case "m1", "m2", "err":
+	case "m1", "m2", "m1r", "m2r", "err":
 		size = s.KeySize
+	case "resumption":
+		size = 32
 	case "session id":
 		size = 16
 	}

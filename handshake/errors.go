@@ -15,6 +15,8 @@ var (
 	ErrRejected = errors.New("handshake: rejected")
 	// ErrUnsupported: well-formed, but not of this version of the protocol.
 	ErrUnsupported = errors.New("handshake: not supported")
+	// ErrStale: a ticket that is not of this server key, suite or credential any more.
+	ErrStale = errors.New("handshake: ticket of another key or credential")
 	// ErrMisuse: the caller's arguments do not fit together, or a value was used twice.
 	ErrMisuse = errors.New("handshake: misuse")
 )

@@ -141,7 +141,9 @@ func (i *Initiator) finish(m2 answerObject) (*Result, error) {
 		return nil, err
 	}
 	step3 := step2.next(plain, auth)
-	return step3.result(i.mode, &p), nil
+	res := step3.result(i.mode, &p)
+	res.binding = i.cfg.binding()
+	return res, nil
 }
 
 // authentication is what the device's mode puts into s3 (docs/protocol.md section 5).
@@ -169,5 +171,5 @@ func (p *PSK) authentication() authentication {
 
 // anonymous is the authentication of mode none.
 func (s Suite) anonymous() authentication {
-	return authentication{ModeNone, nil, make(Secret, s.Hash().Size())}
+	return authentication{ModeNone, nil, s.zeros()}
 }

@@ -152,14 +152,19 @@ func parsePlaintext2(suite Suite, mode Mode, b []byte) (p plaintext2, err error)
 	return p, err
 }
 
-// maxM2 is the size of the largest m2 with the parameters of this version.
-func maxM2(suite Suite, mode Mode) int {
-	p := plaintext2{
+// largestPlaintext2 has the largest of all fields of this version, but no ct_C.
+func largestPlaintext2() plaintext2 {
+	return plaintext2{
 		connID: make([]byte, maxConnID),
 		parameters: Parameters{
 			MaxUDPPayload: maxUDPPayload, IdleTimeout: seconds(maxSeconds), Echo: make([]byte, echoSize),
 		},
 	}
+}
+
+// maxM2 is the size of the largest m2 with the parameters of this version.
+func maxM2(suite Suite, mode Mode) int {
+	p := largestPlaintext2()
 	if mode == ModeKEM {
 		p.ctC = make([]byte, suite.CiphertextSize())
 	}

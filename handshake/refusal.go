@@ -15,6 +15,8 @@ const (
 	RefusedCredential RefusalCode = 1 // the credential is not accepted
 	RefusedMode       RefusalCode = 2 // this mode is not allowed
 	RefusedOverload   RefusalCode = 3 // not now
+	RefusedSmallForm  RefusalCode = 4 // resume with an ephemeral KEM key
+	RefusedTicket     RefusalCode = 5 // no resumption: do a full handshake
 )
 
 // String returns the meaning of the code.
@@ -26,6 +28,10 @@ func (c RefusalCode) String() string {
 		return "mode not allowed"
 	case RefusedOverload:
 		return "not now"
+	case RefusedSmallForm:
+		return "resume with a KEM key"
+	case RefusedTicket:
+		return "full handshake needed"
 	}
 	return fmt.Sprintf("code %d", uint8(c))
 }
@@ -63,9 +69,15 @@ type refusalObject struct {
 // ErrMisuse otherwise. It reads nonce_R from rand, so that any number of refusals of one
 // m1 have different keys.
 func (a *Accepted) Refuse(rand io.Reader, code RefusalCode, retryAfter time.Duration, text string) ([]byte, error) {
-	switch {
-	case a.done:
+	if a.done {
 		return nil, fmt.Errorf("%w: answered already", ErrMisuse)
+	}
+	return a.step1.refuse(rand, code, retryAfter, text)
+}
+
+// refuse seals a refusal under s1 and th1, or s1r and th1r.
+func (k *step1) refuse(rand io.Reader, code RefusalCode, retryAfter time.Duration, text string) ([]byte, error) {
+	switch {
 	case code > maxRefusalCode, retryAfter < 0, retryAfter%time.Second != 0,
 		retryAfter > maxSeconds*time.Second, len(text) > maxRefusalTextSize, !utf8.ValidString(text):
 		return nil, fmt.Errorf("%w: refusal", ErrMisuse)
@@ -77,7 +89,7 @@ func (a *Accepted) Refuse(rand io.Reader, code RefusalCode, retryAfter time.Dura
 	plain := padRefusal(refusalObject{
 		Code: uint8(code), RetryAfter: uint64(retryAfter / time.Second), Text: text,
 	})
-	return encode(answerObject{First: nonceR, Sealed: seal(a.step1.errKey(nonceR), plain)}), nil
+	return encode(answerObject{First: nonceR, Sealed: seal(k.errKey(nonceR), plain)}), nil
 }
 
 // padRefusal encodes a refusal with the text padded with spaces.

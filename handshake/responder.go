@@ -51,7 +51,7 @@ func (r *Responder) Open(m *M1) (*Accepted, error) {
 	if err != nil {
 		return nil, ErrRejected
 	}
-	a := &Accepted{Suite: m.Suite, step1: newStep1(key.ServerCredential(), m.pkE, m.ctS, ssS)}
+	a := &Accepted{Suite: m.Suite, keyID: m.KeyID, step1: newStep1(key.ServerCredential(), m.pkE, m.ctS, ssS)}
 	plain, err := open(a.step1.k1(), m.sealed1)
 	if err != nil {
 		a.Close()
@@ -86,6 +86,7 @@ type Accepted struct {
 	Credential ClientCredential
 	Parameters Parameters
 
+	keyID [keyIDSize]byte
 	pkE   kem.PublicKey // nil when it can only be refused
 	step1 step1
 	done  bool
@@ -107,18 +108,18 @@ type Grant struct {
 	ConnectionID []byte     // cid_S, 1 to 8 bytes
 	ResetToken   [16]byte
 	Parameters   Parameters
+	Policy       uint8 // the server's own: its tickets carry it to the next resumption
 
 	unprintable
 }
 
 // check reports a grant that is not for this device, with ErrMisuse. That the key is the
 // one that the reference commits to is what the agreement on the device's identity needs.
-func (g *Grant) check(a *Accepted) error {
-	c := a.Credential
+func (g *Grant) check(suite Suite, c ClientCredential) error {
 	switch {
 	case (g.Key != nil) != (c.Mode == ModeKEM), (g.PSK != nil) != (c.Mode == ModePSK):
 		return fmt.Errorf("%w: the grant is not of the device's mode", ErrMisuse)
-	case g.Key != nil && (g.Key.suite != a.Suite || g.Key.DeviceID() != c.ID):
+	case g.Key != nil && (g.Key.suite != suite || g.Key.DeviceID() != c.ID):
 		return fmt.Errorf("%w: not the key that the device named", ErrMisuse)
 	case g.PSK != nil && (g.PSK.ID != c.ID || !g.PSK.set()):
 		return fmt.Errorf("%w: not the PSK that the device named", ErrMisuse)
@@ -136,7 +137,7 @@ func (a *Accepted) Respond(rand io.Reader, g Grant) (m2 []byte, res *Result, err
 	if a.done || a.pkE == nil {
 		return nil, nil, fmt.Errorf("%w: answered already, or can only be refused", ErrMisuse)
 	}
-	if err := g.check(a); err != nil {
+	if err := g.check(a.Suite, a.Credential); err != nil {
 		return nil, nil, err
 	}
 	ctE, ssE, err := a.Suite.encapsulate(a.pkE, rand)
@@ -156,6 +157,7 @@ func (a *Accepted) Respond(rand io.Reader, g Grant) (m2 []byte, res *Result, err
 	res = step3.result(a.Credential.Mode, &p)
 	res.SendSecret, res.ReceiveSecret = res.ReceiveSecret, res.SendSecret
 	res.Peer = a.Parameters
+	res.lineage = lineage{credential: a.Credential, keyID: a.keyID, digest: g.digest(), policy: g.Policy, fresh: true}
 	a.Close()
 	return m2, res, nil
 }

@@ -16,6 +16,9 @@ type Result struct {
 	Peer         Parameters
 	SessionID    [16]byte // for logs and displays, the same at both sides
 
+	binding binding // at a device
+	lineage lineage // at a server
+
 	unprintable
 }
 

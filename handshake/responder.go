@@ -51,7 +51,7 @@ func (r *Responder) Open(m *M1) (*Accepted, error) {
 	if err != nil {
 		return nil, ErrRejected
 	}
-	a := &Accepted{Suite: m.Suite, keyID: m.KeyID, step1: newStep1(key.ServerCredential(), m.pkE, m.ctS, ssS)}
+	a := &Accepted{Suite: m.Suite, server: [ticketKIDSize]byte(m.KeyID[:]), step1: newStep1(key.ServerCredential(), m.pkE, m.ctS, ssS)}
 	plain, err := open(a.step1.k1(), m.sealed1)
 	if err != nil {
 		a.Close()
@@ -86,10 +86,10 @@ type Accepted struct {
 	Credential ClientCredential
 	Parameters Parameters
 
-	keyID [keyIDSize]byte
-	pkE   kem.PublicKey // nil when it can only be refused
-	step1 step1
-	done  bool
+	server [ticketKIDSize]byte
+	pkE    kem.PublicKey // nil when it can only be refused
+	step1  step1
+	done   bool
 
 	unprintable
 }
@@ -157,7 +157,7 @@ func (a *Accepted) Respond(rand io.Reader, g Grant) (m2 []byte, res *Result, err
 	res = step3.result(a.Credential.Mode, &p)
 	res.SendSecret, res.ReceiveSecret = res.ReceiveSecret, res.SendSecret
 	res.Peer = a.Parameters
-	res.lineage = lineage{credential: a.Credential, keyID: a.keyID, digest: g.digest(), policy: g.Policy, fresh: true}
+	res.lineage = lineage{credential: a.Credential, server: a.server, digest: g.digest(), policy: g.Policy, fresh: true}
 	a.Close()
 	return m2, res, nil
 }

@@ -82,12 +82,22 @@ func (r *Responder) judge(now int64, a *Resumption, limits Limits) error {
 	switch {
 	case now >= g.expires:
 		return &Refusal{Code: RefusedTicket, Text: "the ticket has expired"}
-	case r.keys[keyName{a.Suite, g.keyID}] == nil:
+	case !r.has(a.Suite, g.server):
 		return &Refusal{Code: RefusedTicket, Text: "the server's key has changed"}
 	case a.Small && g.small(now, limits) == 0:
 		return &Refusal{Code: RefusedSmallForm, Text: "a KEM key is needed"}
 	}
 	return nil
+}
+
+// has reports whether a key of the suite has a kid_S that begins so.
+func (r *Responder) has(suite Suite, kid [ticketKIDSize]byte) bool {
+	for name := range r.keys {
+		if name.suite == suite && [ticketKIDSize]byte(name.kidS[:]) == kid {
+			return true
+		}
+	}
+	return false
 }
 
 // Close ends the secrets, after a refusal or without an answer. Respond does it when it

@@ -80,14 +80,24 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	reset := [16]byte{0xde, 0xad, 0xbe, 0xef}
 	res.ResetToken = reset
 	grant := Grant{PSK: psk, ResetToken: reset}
-	all := [][]byte{res.SendSecret, res.ReceiveSecret, res.Exporter, res.Resumption, reset[:],
+	c := newChain(t, MLKEM768, ModeKEM)
+	state, ticketKey := c.again(), c.keys.keys[0].key
+	resumer := c.resumer(true)
+	resumption, err := c.open(resumer.M1R())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s1r := bytes.Clone(resumption.step1.s1)
+	all := [][]byte{state.secret, ticketKey[:], s1r, res.SendSecret, res.ReceiveSecret, res.Exporter, res.Resumption, reset[:],
 		key.seed, p.cfg.Key.seed, psk.Key[:], s1}
 	for name, v := range map[string]any{
 		"Secret": res.SendSecret, "*Secret": &res.SendSecret,
 		"PrivateKey": *key, "*PrivateKey": key,
 		"PSK": *psk, "*PSK": psk, "PSKKey": psk.Key, "*PSKKey": &psk.Key,
 		"Result": *res, "*Result": res, "Initiator": *i, "*Initiator": i,
-		"Accepted": *a, "*Accepted": a, "Grant": grant, "*Grant": &grant,
+		"TicketKeys": *c.keys, "*TicketKeys": c.keys, "ResumptionState": *state, "*ResumptionState": state,
+		"Resumer": *resumer, "*Resumer": resumer, "Resumption": *resumption, "*Resumption": resumption,
+		"ResumerConfig": c.config(true), "Accepted": *a, "*Accepted": a, "Grant": grant, "*Grant": &grant,
 		"InitiatorConfig": InitiatorConfig{Key: key, PSK: psk}, "Responder": *p.responder, "*Responder": p.responder,
 	} {
 		for how, shown := range show(v) {

@@ -22,7 +22,7 @@ type Limits struct {
 // A lineage is what a server's ticket says of a session besides its secret.
 type lineage struct {
 	credential  ClientCredential
-	keyID       [keyIDSize]byte     // kid_S of the full handshake
+	server      [ticketKIDSize]byte // kid_S of the full handshake begins so
 	digest      [pskDigestSize]byte // of the PSK in ModePSK, else zero
 	policy      uint8
 	resumptions uint8 // since the last KEM key
@@ -72,13 +72,14 @@ func (g *Grant) digest() (d [pskDigestSize]byte) {
 
 // Layout of a ticket (docs/protocol.md section 16.6): id || nonce || AEAD(contents), with
 // contents = suite, mode, resumptions, policy, then expiry and time of the last KEM key in
-// 4 bytes each, kid_S, the resumption secret, in modes kem and psk the 16 bytes of
+// 4 bytes each, the first 4 of kid_S, the resumption secret, in modes kem and psk the 16 bytes of
 // credential_C, and in mode psk the digest.
 const (
 	ticketIDSize    = 2
 	ticketNonceSize = 16
 	ticketHead      = ticketIDSize + ticketNonceSize
-	ticketNone      = 4 + 4 + 4 + keyIDSize + resumptionSize
+	ticketKIDSize   = 4 // it tells the server's own keys from each other
+	ticketNone      = 4 + 4 + 4 + ticketKIDSize + resumptionSize
 	ticketKEM       = ticketNone + 16
 	ticketPSK       = ticketKEM + pskDigestSize
 )
@@ -89,7 +90,7 @@ func (g *lineage) contents(suite Suite, resumption Secret) []byte {
 	b = append(b, byte(suite), byte(g.credential.Mode), g.resumptions, g.policy)
 	b = binary.BigEndian.AppendUint32(b, uint32(g.expires))
 	b = binary.BigEndian.AppendUint32(b, uint32(g.kemTime))
-	b = append(b, g.keyID[:]...)
+	b = append(b, g.server[:]...)
 	b = append(b, resumption...)
 	if g.credential.Mode != ModeNone {
 		b = append(b, g.credential.ID[:]...)
@@ -113,8 +114,8 @@ func parseContents(b []byte) (suite Suite, resumption Secret, g lineage, err err
 	g.resumptions, g.policy = b[2], b[3]
 	g.expires = int64(binary.BigEndian.Uint32(b[4:]))
 	g.kemTime = int64(binary.BigEndian.Uint32(b[8:]))
-	copy(g.keyID[:], b[12:])
-	resumption = bytes.Clone(b[20:ticketNone])
+	copy(g.server[:], b[12:])
+	resumption = bytes.Clone(b[16:ticketNone])
 	copy(g.credential.ID[:], b[ticketNone:])
 	copy(g.digest[:], b[min(len(b), ticketKEM):])
 	return suite, resumption, g, nil

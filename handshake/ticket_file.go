@@ -41,7 +41,7 @@ func ParseTicketKeys(b []byte) (*TicketKeys, error) {
 		}
 	}()
 	switch {
-	case err != nil || o.Kind != kindTickets:
+	case err != nil || o.Kind != kindTickets || o.Keys == nil:
 		return nil, ErrMalformed
 	case o.Version != keyVersion:
 		return nil, ErrUnsupported

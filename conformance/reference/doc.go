@@ -1,4 +1,4 @@
-// Package reference is docs/protocol.md sections 2 to 6 and 11 once more, on the standard
+// Package reference is docs/protocol.md sections 2 to 6, 11 and 16 once more, on the standard
 // library alone and sharing nothing with the packages handshake and record. It computes
 // the test vectors and plays the other end against those packages.
 //

@@ -156,7 +156,7 @@ func (p *party) resumingServer(secret []byte) *reference.ResumingServer {
 	}
 }
 
-// TestResumeRefusals: a refusal of either is opened by the other.
+// TestResumeRefusals are sealed by either implementation and opened by the other.
 func TestResumeRefusals(t *testing.T) {
 	eachForm(t, func(p *party, ephemeral bool) {
 		i, s := p.initiator(), p.server()
@@ -171,36 +171,52 @@ func TestResumeRefusals(t *testing.T) {
 		if !errors.As(err, &theirs) || theirs.Code != handshake.RefusedTicket || theirs.Text != "no" {
 			p.t.Errorf("error = %v", err)
 		}
+
+		d, a := p.ticketOfReference(ephemeral)
+		b, err := a.Refuse(p.rand, handshake.RefusedSmallForm, 0, "a key")
+		p.fatal(err)
+		var ours *reference.Refusal
+		if !errors.As(d.Finish(b), &ours) || *ours != (reference.Refusal{Code: 4, Text: "a key"}) {
+			p.t.Errorf("the reference reads %v", ours)
+		}
 	})
 }
 
 // TestTicketOfReference: the server under test opens a ticket that the reference has sealed.
 func TestTicketOfReference(t *testing.T) {
-	each(t, func(p *party) {
-		key := reference.TicketKey{ID: p.bytes(2), From: 60, Key: p.bytes(32)}
-		c := reference.Contents{
-			Suite: p.suite.Number, Mode: p.mode, Resumptions: 1, Policy: 3, Expires: 2_000_000_000, KEMTime: 1_799_999_999,
-			KidS: reference.KeyID(p.suite.PublicObject(p.pkS)), Secret: p.bytes(32),
-		}
-		switch p.mode {
-		case reference.ModeKEM:
-			c.ID = p.suite.Reference(p.pkC)
-		case reference.ModePSK:
-			c.ID, c.Digest = p.id, reference.PSKDigest(p.id, p.psk)[:8]
-		}
-		d := p.resuming(c.Secret, key.Seal(p.bytes(16), c.Bytes()), false)
-		p.fatal(d.Start())
-		keys, err := handshake.ParseTicketKeys(reference.Array(reference.Uint(1), reference.Text("tickets"), reference.Array(key.CBOR())))
-		p.fatal(err)
-		m, err := handshake.ParseM1R(d.Trace.M1)
-		p.fatal(err)
-		a, err := p.responder().OpenResumption(epoch, m, keys, limits)
-		p.fatal(err)
-		if a.Policy != 3 || a.Credential.Mode != handshake.Mode(p.mode) || !bytes.HasPrefix(a.Credential.ID[:], c.ID) {
+	eachForm(t, func(p *party, ephemeral bool) {
+		d, a := p.ticketOfReference(ephemeral)
+		id := map[reference.Mode][]byte{reference.ModeKEM: p.suite.Reference(p.pkC), reference.ModePSK: p.id}[p.mode]
+		if a.Policy != 3 || a.Credential.Mode != handshake.Mode(p.mode) || !bytes.HasPrefix(a.Credential.ID[:], id) {
 			p.t.Errorf("policy %d, %v", a.Policy, a.Credential)
 		}
 		m2r, _, err := a.Respond(p.rand, p.grant())
 		p.fatal(err)
 		p.fatal(d.Finish(m2r))
 	})
+}
+
+// ticketOfReference is an m1r of the reference, opened by the server under test.
+func (p *party) ticketOfReference(ephemeral bool) (*reference.ResumingDevice, *handshake.Resumption) {
+	p.t.Helper()
+	key := reference.TicketKey{ID: p.bytes(2), From: 60, Key: p.bytes(32)}
+	c := reference.Contents{
+		Suite: p.suite.Number, Mode: p.mode, Resumptions: 1, Policy: 3, Expires: 2_000_000_000, KEMTime: 1_799_999_999,
+		KidS: reference.KeyID(p.suite.PublicObject(p.pkS)), Secret: p.bytes(32),
+	}
+	switch p.mode {
+	case reference.ModeKEM:
+		c.ID = p.suite.Reference(p.pkC)
+	case reference.ModePSK:
+		c.ID, c.Digest = p.id, reference.PSKDigest(p.id, p.psk)[:8]
+	}
+	d := p.resuming(c.Secret, key.Seal(p.bytes(16), c.Bytes()), ephemeral)
+	p.fatal(d.Start())
+	keys, err := handshake.ParseTicketKeys(reference.EncodeTicketKeys(key))
+	p.fatal(err)
+	m, err := handshake.ParseM1R(d.Trace.M1)
+	p.fatal(err)
+	a, err := p.responder().OpenResumption(epoch, m, keys, limits)
+	p.fatal(err)
+	return d, a
 }

@@ -48,8 +48,32 @@ func (k *TicketKey) Seal(nonce, contents []byte) []byte {
 	return append(ticket, Seal(mac.Sum(nil), contents)...)
 }
 
-// CBOR returns [id, from, key], an element of the server's file.
-func (k *TicketKey) CBOR() []byte { return Array(Bytes(k.ID), Uint(k.From), Bytes(k.Key)) }
+// EncodeTicketKeys returns the object of the server's file.
+func EncodeTicketKeys(keys ...TicketKey) []byte {
+	var all [][]byte
+	for _, k := range keys {
+		all = append(all, Array(Bytes(k.ID), Uint(k.From), Bytes(k.Key)))
+	}
+	return Array(Uint(1), Text("tickets"), Array(all...))
+}
+
+// A State is what a device keeps for a resumption.
+type State struct {
+	Suite       byte   `json:"suite"`
+	Mode        Mode   `json:"mode"`
+	Fingerprint Hex    `json:"fingerprint"`
+	Identity    Hex    `json:"identity"`
+	Expires     uint64 `json:"expires"`     // s since 1970
+	SmallUntil  uint64 `json:"small_until"` // s since 1970
+	Ticket      Hex    `json:"ticket"`
+	Secret      Hex    `json:"secret"`
+}
+
+// CBOR returns the object of the device's file.
+func (s *State) CBOR() []byte {
+	return Array(Uint(1), Text("resumption"), Uint(uint64(s.Suite)), Uint(uint64(s.Mode)), Bytes(s.Fingerprint),
+		Bytes(s.Identity), Uint(s.Expires), Uint(s.SmallUntil), Bytes(s.Ticket), Bytes(s.Secret))
+}
 
 // PSKDigest is what a device's state has as its identity in mode psk, and a ticket 8 bytes of.
 func PSKDigest(id, psk []byte) []byte {

@@ -1,6 +1,8 @@
 package vectors
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pqcoap/pqcoap/conformance/reference"
@@ -16,6 +18,26 @@ func TestReferenceM1(t *testing.T) {
 		err := s.Open(v.M1)
 		if err == nil {
 			_, _, err = s.Suite.KEM.Encapsulate(s.Trace.PkE, s.RandomE) // checks pk_e
+		}
+		if (err == nil) != (v.Expect == OK) {
+			t.Errorf("%s: error = %v, want %s", v.Name, err, v.Expect)
+		}
+	}
+}
+
+// TestReferenceM1R: as TestReferenceM1. The reference does not look into tickets.
+func TestReferenceM1R(t *testing.T) {
+	for _, scenario := range slices.Concat(m1rShapes(), m1rPlaintexts()) {
+		v := scenario.(*M1R)
+		suite, mode := suites[v.Suite-1], reference.ModePSK
+		if strings.HasPrefix(v.Name, "m1r-pk_e-unreduced") {
+			mode = reference.ModeNone
+		}
+		s := newResumingPair(suite, mode, true).server
+		s.RandomE = make([]byte, suite.KEM.RandomSize())
+		err := s.Open(v.M1R)
+		if err == nil {
+			err = s.Encapsulate() // checks pk_e
 		}
 		if (err == nil) != (v.Expect == OK) {
 			t.Errorf("%s: error = %v, want %s", v.Name, err, v.Expect)

@@ -193,6 +193,8 @@ func replayObject(v *Object) error {
 		return v.replayCredential()
 	case "kem-key":
 		return v.replayKEMKey()
+	case "ticket-keys", "resumption", "new-ticket":
+		return v.replayResumptionObject()
 	}
 	return v.replayPSKKey()
 }

@@ -78,6 +78,12 @@ func replay(s Scenario) error {
 		return replayReceive(s)
 	case *Send:
 		return replaySend(s)
+	case *Resumption:
+		return replayResumption(s)
+	case *M1R:
+		return replayM1R(s)
+	case *M2R:
+		return replayM2R(s)
 	}
 	return fmt.Errorf("%w: unknown scenario", errDiffers)
 }

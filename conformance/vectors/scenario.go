@@ -26,6 +26,10 @@ const (
 	KindObject    Kind = "object"    // *Object: a credential or key is read
 	KindReceive   Kind = "receive"   // *Receive: one side takes datagrams of records
 	KindSend      Kind = "send"      // *Send: one side makes records
+
+	KindResumption Kind = "resumption" // *Resumption: both sides, up to the new ticket
+	KindM1R        Kind = "m1r"        // *M1R: a server takes an m1r
+	KindM2R        Kind = "m2r"        // *M2R: a device takes an answer to it
 )
 
 // An Outcome is ok or the class of a failure.
@@ -87,6 +91,12 @@ func Decode(b []byte) (Scenario, error) {
 		s = new(Receive)
 	case KindSend:
 		s = new(Send)
+	case KindResumption:
+		s = new(Resumption)
+	case KindM1R:
+		s = new(M1R)
+	case KindM2R:
+		s = new(M2R)
 	default:
 		return nil, fmt.Errorf("%w: unknown kind", ErrFormat)
 	}
@@ -100,7 +110,8 @@ func Decode(b []byte) (Scenario, error) {
 
 // All computes every scenario.
 func All() []Scenario {
-	return slices.Concat(handshakes(), refusals(), m1s(), m2s(), objects(), receives(), sends())
+	return slices.Concat(handshakes(), refusals(), m1s(), m2s(), objects(), receives(), sends(),
+		resumptions(), m1rs(), m2rs(), resumptionObjects())
 }
 
 // Write writes every scenario to a folder.

@@ -108,7 +108,8 @@ type Refusal struct {
 	Answer     Hex            `json:"answer"`
 }
 
-// An Object is a CBOR object outside the handshake: "cred_S", "kem-key" or "psk-key".
+// An Object is a CBOR object outside the handshake: "cred_S", "kem-key", "psk-key",
+// "ticket-keys", "resumption" or "new-ticket".
 type Object struct {
 	Header
 	Object      string `json:"object"`
@@ -120,6 +121,12 @@ type Object struct {
 	Reference   Hex    `json:"reference,omitempty"`   // kem-key: of a device's
 	ID          Hex    `json:"id,omitempty"`          // psk-key
 	Key         Hex    `json:"key,omitempty"`         // psk-key
+
+	TicketKeys []reference.TicketKey `json:"ticket_keys,omitempty"` // ticket-keys
+	State      *reference.State      `json:"state,omitempty"`       // resumption
+	Ticket     Hex                   `json:"ticket,omitempty"`      // new-ticket
+	Lifetime   uint64                `json:"lifetime,omitempty"`    // new-ticket
+	Small      uint64                `json:"small,omitempty"`       // new-ticket
 }
 
 // Keys are those of one direction of epoch 3.

@@ -144,6 +144,7 @@ func TestResumptionRefused(t *testing.T) {
 			rejectedM2R(t, r, changed)
 			rejectedM2R(t, r, b[:n])
 		}
+		rejectedM2R(t, r, with(t, b, 0, make([]byte, 15)))
 		other, err := NewResumer(random("other"), c.again(), c.config(ephemeral))
 		if err != nil {
 			t.Fatal(err)

@@ -60,7 +60,10 @@ func (m *Memory) note(server netip.AddrPort, now time.Time, result *handshake.Re
 		m.servers = make(map[netip.AddrPort]remembered)
 	}
 	r := m.servers[server]
-	r.echo, r.echoAt, r.rtt = result.Peer.Echo, now, rtt
+	r.rtt = rtt
+	if result.Peer.Echo != nil { // a resumption brings none
+		r.echo, r.echoAt = result.Peer.Echo, now
+	}
 	m.servers[server] = r
 }
 

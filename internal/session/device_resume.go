@@ -35,7 +35,7 @@ func (d *Device) resumes() bool {
 		Server:     d.fingerprint(),
 		Key:        d.cfg.Key,
 		PSK:        d.cfg.PSK,
-		Parameters: d.parameters(),
+		Parameters: sparse(d.parameters(), 0),
 		Ephemeral:  d.cfg.Ephemeral || !d.started.Before(state.SmallUntil),
 	})
 	if err != nil {
@@ -52,6 +52,19 @@ func (d *Device) fingerprint() [32]byte {
 		return d.cfg.Server.Fingerprint()
 	}
 	return d.cfg.Fingerprint
+}
+
+// sparse leaves out of parameters what the other side takes for granted: resumptions are to be
+// small. idle is the default of who sends them.
+func sparse(p handshake.Parameters, idle time.Duration) handshake.Parameters {
+	if p.MaxUDPPayload == MaxUDPPayload {
+		p.MaxUDPPayload = 0
+	}
+	if p.IdleTimeout == idle {
+		p.IdleTimeout = 0
+	}
+	p.Echo = nil
+	return p
 }
 
 func (d *Device) parameters() handshake.Parameters {

@@ -87,10 +87,13 @@ func RestoreDevice(now time.Time, cfg DeviceConfig, state []byte) (*Device, erro
 	cfg.setDefaults()
 	d := &Device{cfg: cfg, started: now, asked: make(map[uint64]time.Time), heard: time.Unix(s.Heard, 0)}
 	idle := earliestSpan(time.Duration(s.Idle)*time.Second, cfg.IdleTimeout)
+	if s.Idle == 0 { // not told: the default of servers
+		idle = earliestSpan(DefaultIdleTimeout, cfg.IdleTimeout)
+	}
 	switch {
 	case s.Suite != cfg.Suite || s.Server != d.fingerprint() || !bytes.Equal(s.Identity, cfg.identity()):
 		return nil, fmt.Errorf("%w: it is of another server or identity", ErrState)
-	case idle > 0 && now.Sub(d.heard) >= idle || now.Before(d.heard.Add(-clockSkew)):
+	case now.Sub(d.heard) >= idle || now.Before(d.heard.Add(-clockSkew)):
 		return nil, fmt.Errorf("%w: it is too old", ErrState)
 	}
 	return d, d.wake(now, &s)

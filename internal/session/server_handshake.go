@@ -190,6 +190,9 @@ func (s *Server) prepare(now time.Time, w *Work, session *Session, t *coap.Trans
 			Echo:          s.cfg.Echo.AppendLong(nil, now, t.From().Addr()),
 		},
 	}
+	if w.m1r != nil {
+		w.grant.Parameters = sparse(w.grant.Parameters, DefaultIdleTimeout)
+	}
 	w.session, w.waiting = session, []*coap.Transfer{t}
 	return w
 }

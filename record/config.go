@@ -1,7 +1,6 @@
 package record
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"io"
 )
@@ -18,8 +17,7 @@ type Config struct {
 
 // String names the secrets by fingerprint only.
 func (c Config) String() string {
-	fingerprint := func(b []byte) []byte { sum := sha256.Sum256(b); return sum[:4] }
-	return fmt.Sprintf("record.Config{%v, send %x, receive %x, send ID %v, receive ID %v}", c.Suite,
+	return fmt.Sprintf("record.Config{%v, send %s, receive %s, send ID %v, receive ID %v}", c.Suite,
 		fingerprint(c.SendSecret), fingerprint(c.ReceiveSecret), c.SendID, c.ReceiveID)
 }
 

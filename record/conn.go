@@ -5,9 +5,11 @@ const firstEpoch = 3
 
 // A Conn is the state of one session's records in both directions.
 type Conn struct {
+	suite     CipherSuite
 	send      *sealer
 	receive   [2]*opener // the newest epoch, then the one before it or nil
 	receiveID ConnectionID
+	exported  bool // its state has been given away
 }
 
 // A Record is what Open has taken out of a datagram.
@@ -21,6 +23,9 @@ type Record struct {
 	Newest bool
 }
 
+// Number returns the number of the record.
+func (r Record) Number() RecordNumber { return RecordNumber{r.Epoch, r.Sequence} }
+
 // NewConn returns the records of a session, from epoch 3 on.
 func NewConn(cfg Config) (*Conn, error) {
 	send, err := newSealer(cfg.Suite, cfg.SendSecret, firstEpoch, cfg.SendID)
@@ -31,7 +36,7 @@ func NewConn(cfg Config) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{send: send, receiveID: cfg.ReceiveID}
+	c := &Conn{suite: cfg.Suite, send: send, receiveID: cfg.ReceiveID}
 	c.install(receive)
 	return c, nil
 }
@@ -46,9 +51,12 @@ func (c *Conn) install(o *opener) {
 // be the last of its datagram; without, another may follow. The content may
 // lie in the spare capacity of dst. On error dst is returned as it was:
 // ErrLimit where the keys are used up, ErrTooLarge for more than MaxContent
-// bytes. A content type that is not one of the constants is a mistake of the
+// bytes, ErrExported after Control.Export. A content type that is not one of the constants is a mistake of the
 // caller and panics.
 func (c *Conn) Seal(dst []byte, t ContentType, content []byte, last bool) ([]byte, error) {
+	if c.exported {
+		return dst, ErrExported
+	}
 	return c.send.seal(dst, t, content, last)
 }
 
@@ -58,6 +66,9 @@ func (c *Conn) Seal(dst []byte, t ContentType, content []byte, last bool) ([]byt
 // can be opened. Rejection may overwrite the record, but never the last 16
 // bytes of the datagram, where a stateless reset has its token.
 func (c *Conn) Open(datagram []byte) (r Record, rest []byte, err error) {
+	if c.exported {
+		return Record{}, nil, errExported
+	}
 	h, end, err := parseHeader(datagram, &c.receiveID)
 	if err != nil {
 		return Record{}, nil, err
@@ -87,20 +98,26 @@ func (c *Conn) opener(first byte) *opener {
 	return nil
 }
 
-// Confirm notes that the peer is known to have received the record seq of the
-// current epoch. Without it sequence numbers have 16 bits after the first 64
-// records.
-func (c *Conn) Confirm(seq uint64) { c.send.confirm(seq) }
+// Confirm notes that the peer is known to have received a record. Without it
+// sequence numbers have 16 bits after the first 64 records of an epoch. A number
+// of an epoch that is over tells nothing.
+func (c *Conn) Confirm(n RecordNumber) {
+	if n.Epoch == c.send.epoch {
+		c.send.confirm(n.Sequence)
+	}
+}
 
-// NextSequence returns the sequence number of the next record to be sealed.
-func (c *Conn) NextSequence() uint64 { return c.send.next }
+// Next returns the number of the next record to be sealed.
+func (c *Conn) Next() RecordNumber { return RecordNumber{c.send.epoch, c.send.next} }
 
 // NeedsRekey reports that the keys should be replaced: more than two thirds of
 // the records they may seal are sealed, or half of the failed attempts that
-// are allowed have been seen.
-func (c *Conn) NeedsRekey() bool {
-	return c.send.next >= sealNear || c.receive[0].failed >= failedNear
-}
+// are allowed have been seen. A Control does so by itself.
+func (c *Conn) NeedsRekey() bool { return c.sendNear() || c.receiveNear() }
+
+func (c *Conn) sendNear() bool { return c.send.next >= sealNear }
+
+func (c *Conn) receiveNear() bool { return c.receive[0].failed >= failedNear }
 
 // Overhead returns how many bytes Seal adds at most to the content of a
 // record which is the last of its datagram.

@@ -16,8 +16,8 @@ func TestBothDirections(t *testing.T) {
 			for seq := range uint64(300) {
 				want := fmt.Sprint("message ", seq)
 				for _, pair := range [][2]*Conn{{device, server}, {server, device}} {
-					if next := pair[0].NextSequence(); next != seq {
-						t.Fatalf("next sequence %d, want %d", next, seq)
+					if next := pair[0].Next(); next != (RecordNumber{firstEpoch, seq}) {
+						t.Fatalf("next record %d, want %d", next, seq)
 					}
 					r, rest, err := pair[1].Open(mustSeal(t, pair[0], want))
 					if err != nil || rest != nil {
@@ -53,7 +53,7 @@ func TestConfirm(t *testing.T) {
 	device, _ := testPair(t, AES128GCMSHA256, ConnectionID{})
 	device.send.next = 500
 	long := len(mustSeal(t, device, "x"))
-	device.Confirm(500)
+	device.Confirm(RecordNumber{firstEpoch, 500})
 	if short := len(mustSeal(t, device, "x")); short != long-1 {
 		t.Errorf("%d bytes after Confirm, %d before, want one less", short, long)
 	}
@@ -120,7 +120,7 @@ func TestUnreliableNetwork(t *testing.T) {
 		for range rapid.IntRange(1, 300).Draw(rt, "steps") {
 			switch rapid.SampledFrom([]string{"send", "send", "deliver", "repeat", "lose", "confirm"}).Draw(rt, "step") {
 			case "send":
-				seq := device.NextSequence()
+				seq := device.Next().Sequence
 				records[seq], _ = device.Seal(nil, ApplicationData, fmt.Append(nil, seq), true)
 				waiting = append(waiting, seq)
 			case "deliver":
@@ -132,7 +132,7 @@ func TestUnreliableNetwork(t *testing.T) {
 					deliver(rt, server, records[seq], seq, opened, !late && !opened[seq])
 				}
 			case "repeat":
-				if n := device.NextSequence(); n > 0 {
+				if n := device.Next().Sequence; n > 0 {
 					seq := rapid.Uint64Range(0, n-1).Draw(rt, "again")
 					deliver(rt, server, records[seq], seq, opened, false)
 				}
@@ -142,7 +142,7 @@ func TestUnreliableNetwork(t *testing.T) {
 				}
 			case "confirm":
 				if next := server.receive[0].window.next; next > 0 {
-					device.Confirm(next - 1)
+					device.Confirm(RecordNumber{firstEpoch, next - 1})
 				}
 			}
 		}

@@ -20,6 +20,7 @@ var (
 	errSize         = fmt.Errorf("%w: size out of range", ErrRejected)
 	errNotAuthentic = fmt.Errorf("%w: not authentic", ErrRejected)
 	errContentType  = fmt.Errorf("%w: no known content type", ErrRejected)
+	errExported     = fmt.Errorf("%w: %w", ErrRejected, ErrExported)
 	errExhausted    = fmt.Errorf("%w: too many failed attempts", ErrRejected)
 )
 
@@ -31,6 +32,17 @@ var (
 	ErrTooLarge = errors.New("record: content too large")
 	// ErrConfig means a Config that cannot be used.
 	ErrConfig = errors.New("record: invalid configuration")
+	// ErrExported means that the state has been exported: whoever restores it
+	// goes on, and nobody else.
+	ErrExported = errors.New("record: state has been exported")
+	// ErrState means bytes that are no exported state.
+	ErrState = errors.New("record: invalid state")
+	// ErrMessage means the content of an authentic record that breaks the format or
+	// the order of sections 11.1 to 11.3 of the protocol. It is not acted on.
+	ErrMessage = errors.New("record: invalid message")
+	// ErrTooOften means a KeyUpdate so soon after the last that it is left
+	// unacknowledged. Its sender repeats it.
+	ErrTooOften = errors.New("record: key updates come too often")
 	// ErrConnectionID means bytes or a size that make no connection ID.
 	ErrConnectionID = errors.New("record: invalid connection ID")
 )

@@ -1,5 +1,7 @@
 package record
 
+import "slices"
+
 const (
 	// failedLimit is the number of records that may fail to open under one
 	// key, 2^36 (RFC 9147 section 4.5.3); failedNear is where new keys are
@@ -12,17 +14,18 @@ const (
 // since every epoch counts from 0.
 type opener struct {
 	*protection
+	secret secret
 	epoch  uint64
 	window window
 	failed uint64 // records that did not authenticate
 }
 
-func newOpener(suite CipherSuite, secret []byte, epoch uint64) (*opener, error) {
-	p, err := newProtection(suite, secret)
+func newOpener(suite CipherSuite, s secret, epoch uint64) (*opener, error) {
+	p, err := newProtection(suite, s)
 	if err != nil {
 		return nil, err
 	}
-	return &opener{protection: p, epoch: epoch}, nil
+	return &opener{protection: p, secret: slices.Clone(s), epoch: epoch}, nil
 }
 
 // open opens a whole record in place.

@@ -16,18 +16,19 @@ const (
 // A sealer is one epoch of the sending direction.
 type sealer struct {
 	*protection
-	id    ConnectionID // of the peer
-	epoch uint64
-	next  uint64 // sequence number of the next record
-	known uint64 // one past the highest known to be received
+	secret secret
+	id     ConnectionID // of the peer
+	epoch  uint64
+	next   uint64 // sequence number of the next record
+	known  uint64 // one past the highest known to be received
 }
 
-func newSealer(suite CipherSuite, secret []byte, epoch uint64, id ConnectionID) (*sealer, error) {
-	p, err := newProtection(suite, secret)
+func newSealer(suite CipherSuite, s secret, epoch uint64, id ConnectionID) (*sealer, error) {
+	p, err := newProtection(suite, s)
 	if err != nil {
 		return nil, err
 	}
-	return &sealer{protection: p, id: id, epoch: epoch}, nil
+	return &sealer{protection: p, secret: slices.Clone(s), id: id, epoch: epoch}, nil
 }
 
 // seal appends the next record. See Conn.Seal.

@@ -78,7 +78,7 @@ func replaySend(v *Send) error {
 	}
 	for i, step := range v.Steps {
 		if step.Confirmed != nil {
-			c.Confirm(*step.Confirmed)
+			c.Confirm(record.RecordNumber{Epoch: 3, Sequence: *step.Confirmed})
 		}
 		b, err := c.Seal(nil, record.ContentType(step.Type), step.Content, step.Last)
 		if err == nil {

@@ -31,8 +31,8 @@ type channel struct {
 }
 
 type sentMessage struct {
-	mid uint16
-	seq uint64
+	mid    uint16
+	record record.RecordNumber
 }
 
 // newChannel starts the record layer from a handshake's result. sendID and receiveID are
@@ -110,8 +110,8 @@ func (ch *channel) learn(m []byte) {
 	if !ok || (kind != message.Acknowledgement && kind != message.Reset) {
 		return
 	}
-	if s := ch.sent[mid%confirmRing]; s.mid == mid && s.seq > 0 {
-		ch.rec.Confirm(s.seq - 1)
+	if s := ch.sent[mid%confirmRing]; s.mid == mid {
+		ch.rec.Confirm(s.record) // of no epoch at all where the place is empty
 	}
 }
 
@@ -162,7 +162,7 @@ func peek(m []byte) (id uint16, t message.Type, ok bool) {
 // remember notes in which record a confirmable message leaves.
 func (ch *channel) remember(m []byte) {
 	if mid, kind, ok := peek(m); ok && kind == message.Confirmable {
-		ch.sent[mid%confirmRing] = sentMessage{mid, ch.rec.NextSequence() + 1}
+		ch.sent[mid%confirmRing] = sentMessage{mid, ch.rec.Next()}
 	}
 }
 

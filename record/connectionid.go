@@ -48,13 +48,8 @@ func NewConnectionID(b []byte) (ConnectionID, error) {
 // RandomConnectionID returns a connection ID of 1, 2, 4 or 8 bytes, random in
 // all bits but the two that say the size.
 func RandomConnectionID(rand io.Reader, size int) (id ConnectionID, err error) {
-	var code byte
-	switch size {
-	case 1, 2, 4, 8:
-		for 1<<code != size {
-			code++
-		}
-	default:
+	code, ok := sizeCode(size)
+	if !ok {
 		return id, fmt.Errorf("%w: size", ErrConnectionID)
 	}
 	b := make([]byte, size)

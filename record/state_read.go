@@ -121,8 +121,10 @@ func (s *stateReader) control(conn *Conn, cfg ControlConfig, now time.Time) *Con
 	c := NewControl(conn, cfg, now)
 	c.message, c.expected = s.uint32(), s.uint32()
 	s.must(c.message <= 1<<16 && c.expected <= 1<<16)
-	if since := time.Unix(int64(s.uint64()&(1<<40-1)), 0); since.Before(now) {
-		c.since = since // a clock that was set back makes the keys young, not the session stuck
+	unix := s.uint64()
+	s.must(unix < 1<<40)
+	if since := time.Unix(int64(unix), 0); since.Before(now) {
+		c.since = since // a clock that was set back makes the keys young
 	}
 	c.asked = s.uint64()
 	c.update, c.request = s.flag(), s.flag()

@@ -30,6 +30,8 @@ const (
 	KindResumption Kind = "resumption" // *Resumption: both sides, up to the new ticket
 	KindM1R        Kind = "m1r"        // *M1R: a server takes an m1r
 	KindM2R        Kind = "m2r"        // *M2R: a device takes an answer to it
+	KindContents   Kind = "contents"   // *Contents: contents of records after the handshake
+	KindUpdate     Kind = "update"     // *Update: one side takes key updates
 )
 
 // An Outcome is ok or the class of a failure.
@@ -97,6 +99,10 @@ func Decode(b []byte) (Scenario, error) {
 		s = new(M1R)
 	case KindM2R:
 		s = new(M2R)
+	case KindContents:
+		s = new(Contents)
+	case KindUpdate:
+		s = new(Update)
 	default:
 		return nil, fmt.Errorf("%w: unknown kind", ErrFormat)
 	}
@@ -111,7 +117,7 @@ func Decode(b []byte) (Scenario, error) {
 // All computes every scenario.
 func All() []Scenario {
 	return slices.Concat(handshakes(), refusals(), m1s(), m2s(), objects(), receives(), sends(),
-		resumptions(), m1rs(), m2rs(), resumptionObjects())
+		resumptions(), m1rs(), m2rs(), resumptionObjects(), controlContents(), updates())
 }
 
 // Write writes every scenario to a folder.

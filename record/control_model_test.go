@@ -165,7 +165,7 @@ func (w *modelWorld) calm() {
 			for _, b := range e.flying {
 				w.deliver(e, w.ends[1-i], b)
 			}
-			quiet = quiet && len(e.flying) == 0
+			quiet = quiet && len(e.flying) == 0 && !e.conn.changing()
 			e.flying = nil
 		}
 		if quiet && w.ends[0].control.Deadline().IsZero() && w.ends[1].control.Deadline().IsZero() {

@@ -242,7 +242,8 @@ func (p *Path) oldDue(now time.Time) bool {
 	return !p.new.oldOver && !now.Before(p.challenged.Add(p.pace()))
 }
 
-func (p *Path) pace() time.Duration { return p.time / challengesPerTime }
+// pace is a round trip, rounded up so that T has no more of them than it should.
+func (p *Path) pace() time.Duration { return (p.time + challengesPerTime - 1) / challengesPerTime }
 
 func (p *Path) challenge(cookies *[]Cookie, rand io.Reader) (m PathMessage, err error) {
 	if _, err = io.ReadFull(rand, m.Cookie[:]); err != nil {

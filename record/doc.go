@@ -12,6 +12,15 @@
 //	datagram, err = conn.Seal(datagram[:0], record.ApplicationData, message, true)
 //	r, rest, err := conn.Open(received)
 //
+// A [Control] carries the messages after the handshake over a Conn (key updates,
+// tickets, acknowledgements), a [Path] follows the peer from one address to
+// another (RFC 9853), and Control.Export and [Restore] let a session sleep:
+//
+//	control := record.NewControl(conn, record.ControlConfig{MaxAge: 24 * time.Hour}, now)
+//	event, err := control.Handle(now, r)                    // every record that opened
+//	datagram, err = control.Append(now, datagram[:0], true) // where control.Pending(now)
+//	control.Advance(now)                                    // at control.Deadline()
+//
 // The package does no I/O, reads no clock, starts no goroutine and logs
 // nothing. A [Conn] is not safe for concurrent use. Seal and Open work in
 // place and allocate nothing.

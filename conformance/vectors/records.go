@@ -84,8 +84,7 @@ func headerForms(d direction) Scenario {
 	for i, f := range []form{{false, false}, {false, true}, {true, false}, {true, true}} {
 		datagrams = append(datagrams, one(d.record(f, uint64(i)), accepted(uint64(i))))
 	}
-	bits := map[uint16]string{aes128: "128", aes256: "256"}[d.keys.CipherSuite]
-	return d.receive(fmt.Sprintf("header-aes%s-cid%d", bits, len(d.keys.ConnectionID)),
+	return d.receive(fmt.Sprintf("header-%s-cid%d", suiteNames[d.keys.CipherSuite], len(d.keys.ConnectionID)),
 		"numbers of 8 and 16 bits, without and with length.", OK, datagrams...)
 }
 

@@ -26,6 +26,8 @@ const (
 	KindObject    Kind = "object"    // *Object: a credential or key is read
 	KindReceive   Kind = "receive"   // *Receive: one side takes datagrams of records
 	KindSend      Kind = "send"      // *Send: one side makes records
+	KindContents  Kind = "contents"  // *Contents: contents of records after the handshake
+	KindUpdate    Kind = "update"    // *Update: one side takes key updates
 )
 
 // An Outcome is ok or the class of a failure.
@@ -87,6 +89,10 @@ func Decode(b []byte) (Scenario, error) {
 		s = new(Receive)
 	case KindSend:
 		s = new(Send)
+	case KindContents:
+		s = new(Contents)
+	case KindUpdate:
+		s = new(Update)
 	default:
 		return nil, fmt.Errorf("%w: unknown kind", ErrFormat)
 	}
@@ -100,7 +106,7 @@ func Decode(b []byte) (Scenario, error) {
 
 // All computes every scenario.
 func All() []Scenario {
-	return slices.Concat(handshakes(), refusals(), m1s(), m2s(), objects(), receives(), sends())
+	return slices.Concat(handshakes(), refusals(), m1s(), m2s(), objects(), receives(), sends(), controlContents(), updates())
 }
 
 // Write writes every scenario to a folder.

@@ -19,12 +19,16 @@ type Record struct {
 	Epoch    uint64
 	Sequence uint64
 	// Newest means that no authentic record came later than this one in the
-	// sender's order: only such a record may move the peer's address.
+	// sender's order.
 	Newest bool
 }
 
 // Number returns the number of the record.
 func (r Record) Number() RecordNumber { return RecordNumber{r.Epoch, r.Sequence} }
+
+// Moves reports that the record may move the peer's address: it is the newest, and no
+// path message, which begins no check (see Path.Receive).
+func (r Record) Moves() bool { return r.Newest && r.Type != ReturnRoutability }
 
 // NewConn returns the records of a session, from epoch 3 on.
 func NewConn(cfg Config) (*Conn, error) {

@@ -52,7 +52,8 @@ type Event struct {
 
 // A Control exchanges the messages after the handshake over a Conn and moves its epochs: key
 // updates (RFC 9147 section 8) and tickets, with their acknowledgements (section 7). Give every
-// record that has opened to Handle, call Append whenever Pending says so and Advance at Deadline.
+// record that has opened to Handle, and after that, after Update and Ticket, and at Deadline, call
+// Advance and then Append if Pending says so.
 //
 // One message at a time is on its way. Its sender repeats it until it is acknowledged, and only
 // then goes on to the next epoch. A Control is not safe for concurrent use.
@@ -101,7 +102,7 @@ func NewControl(conn *Conn, cfg ControlConfig, now time.Time) *Control {
 	if cfg.Grace == 0 {
 		cfg.Grace = DefaultGrace
 	}
-	return &Control{conn: conn, cfg: cfg, timeout: initialTimeout, since: now, acks: make(Acknowledgement, 0, maxACKs)}
+	return &Control{conn: conn, cfg: cfg, timeout: initialTimeout, since: now}
 }
 
 // SetTimeout sets how long an acknowledgement is waited for before a message is repeated for the

@@ -92,9 +92,9 @@ func TestOneEpochAhead(t *testing.T) {
 // repeats what came too soon.
 func TestFlood(t *testing.T) {
 	device, server := ends(t, ControlConfig{})
-	accepted, answers, now := 0, 0, testTime
+	accepted, answers := 0, 0
 	for ms := 0; ms < 10_000; ms += 10 {
-		now = at(ms)
+		now := at(ms)
 		event, err := offer(t, device, server, now, Handshake, update(uint16(accepted), updateRequested))
 		switch {
 		case err == nil && event.Kind == EventReceiveEpoch:
@@ -151,4 +151,34 @@ func TestHandleAllocatesNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
+}
+
+// Whatever an authentic peer puts into a record: no panic, an epoch moves by one at most, and what
+// is answered can be sealed.
+func FuzzControl(f *testing.F) {
+	for _, v := range validMessages {
+		f.Add(byte(Handshake), unhex(f, v.hex))
+	}
+	f.Add(byte(Handshake), update(0, 1))
+	for _, v := range validACKs {
+		f.Add(byte(ACK), unhex(f, v.hex))
+	}
+	f.Add(byte(ACK), Acknowledgement{{3, 0}}.Append(nil))
+	f.Fuzz(func(t *testing.T, typ byte, content []byte) {
+		_, server := ends(t, ControlConfig{})
+		server.control.Update(false)
+		server.datagram(testTime)
+		r := Record{Type: ContentType(typ), Content: content, Epoch: 3, Sequence: 9}
+		event, err := server.control.Handle(testTime, r)
+		send, receive := server.conn.Epochs()
+		moved := map[EventKind][2]uint64{EventSendEpoch: {4, 3}, EventReceiveEpoch: {3, 4}}
+		want, ok := moved[event.Kind]
+		if !ok {
+			want = [2]uint64{3, 3}
+		}
+		if send != want[0] || receive != want[1] || err != nil && !errors.Is(err, ErrMessage) {
+			t.Fatalf("epochs %d and %d, %+v, error %v", send, receive, event, err)
+		}
+		server.datagram(testTime)
+	})
 }

@@ -40,10 +40,11 @@ const (
 // sent goes to one that has proved it is the peer's. A new address is checked by challenges on
 // both paths, the old and the new: only one that answers, while the old does not, is moved to.
 //
-//	event := path.Receive(now, from, len(datagram), newest) // a datagram of which a record opened
-//	event = path.Handle(now, content)                        // a record of type ReturnRoutability
-//	to := path.Route(now, size, answer)                      // for every datagram sent
-//	m, to, ok, err := path.Challenge(now, rand, size)        // until not ok
+//	event := path.Receive(now, from, len(datagram), moves) // a datagram of which a record opened
+//	event, err := path.Handle(now, content)                // a record of type ReturnRoutability
+//	to := path.Route(now, size, answer)                    // for every datagram sent, answers first
+//	m, to, ok, err := path.Challenge(now, rand, size)      // until not ok
+//	event = path.Advance(now)                              // at path.Deadline()
 //
 // The side whose peer never moves needs no Path, only PathMessage.Answer.
 type Path struct {
@@ -87,20 +88,19 @@ func (p *Path) checking() bool { return p.new.address.IsValid() }
 // SetRTT sets T to three round trips of the proven path, at least 50 ms.
 func (p *Path) SetRTT(rtt time.Duration) { p.time = max(3*rtt, 50*time.Millisecond) }
 
-// Receive notes a datagram of which at least one record opened; newest says that one of them was
-// newer than all before and no path message. Only such a datagram starts or ends a check: what
-// was copied and comes late tells nothing about where the peer is, and what answers a challenge
-// must not bring about the next.
-func (p *Path) Receive(now time.Time, from netip.AddrPort, size int, newest bool) PathEvent {
+// Receive notes a datagram of which at least one record opened; moves is that of Record.Moves for
+// one of them. Only such a datagram starts or ends a check: what was copied and comes late tells
+// nothing about where the peer is, and what answers a challenge must not bring about the next.
+func (p *Path) Receive(now time.Time, from netip.AddrPort, size int, moves bool) PathEvent {
 	from = unmap(from)
 	switch {
-	case from == p.address && newest:
+	case from == p.address && moves:
 		p.alive(now.Add(aliveFor))
 		return p.kept()
 	case from == p.address:
 	case from == p.new.address:
 		p.new.received += size
-	case newest && !now.Before(p.quietUntil):
+	case moves && !now.Before(p.quietUntil):
 		if !p.checking() {
 			p.old = nil
 		}

@@ -84,7 +84,7 @@ func TestCopiedRecord(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.expect(p.Receive(testTime, stranger, len(genuine), r.Newest), PathCheck, home)
+		p.expect(p.Receive(testTime, stranger, len(genuine), r.Moves()), PathCheck, home)
 		if _, _, err := receiver.Open(bytes.Clone(genuine)); err == nil {
 			t.Fatalf("%s: the original opens, too", name)
 		}
@@ -99,7 +99,7 @@ func TestCopiedRecord(t *testing.T) {
 			}
 			r, _, err := to.Open(b)
 			got, err2 := ParsePathMessage(r.Content)
-			if err != nil || err2 != nil || r.Type != ReturnRoutability {
+			if err != nil || err2 != nil || r.Type != ReturnRoutability || r.Moves() || !r.Newest {
 				t.Fatal(fmt.Errorf("%w, %w", err, err2))
 			}
 			return got

@@ -28,13 +28,12 @@ func TestNextSecret(t *testing.T) {
 // Whatever verb prints what holds a secret, and whatever encoder: no byte of it is seen.
 func TestSecretsDoNotPrint(t *testing.T) {
 	conn, _ := testPair(t, AES128GCMSHA256, ConnectionID{})
-	s := conn.send.secret
 	control := NewControl(conn, ControlConfig{}, time.Unix(0, 0))
 	state, err := control.Export()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = append(secret{}, testSecret(AES128GCMSHA256, 1)...)
+	s := secret(testSecret(AES128GCMSHA256, 1))
 	for _, v := range []any{s, &s, struct{ S secret }{s}, state, &state, []State{state}} {
 		texts := []string{fmt.Sprintf("%v %+v %#v %s %q %x %X %d", v, v, v, v, v, v, v, v)}
 		if b, err := json.Marshal(v); err == nil {

@@ -112,7 +112,7 @@ func (ch *channel) receive(now time.Time, from netip.AddrPort, datagram []byte) 
 			d.rejected++
 		default:
 			d.opened++
-			d.newest = d.newest || r.Newest && r.Type != record.ReturnRoutability
+			d.newest = d.newest || r.Moves()
 			ch.content(now, from, r)
 		}
 	}

@@ -158,6 +158,7 @@ func (c *Conn) start() error {
 		MaxBody:       c.cfg.MaxBody,
 		Stream:        endpoint.Streams(c.cfg.Handler),
 		IdleTimeout:   c.cfg.IdleTimeout,
+		Forward:       c.cfg.Forward,
 		Rand:          rand.Reader,
 		PathPayload:   known.path,
 		Echo:          known.echo,

@@ -40,6 +40,7 @@ type Config struct {
 	AlwaysEcho    bool          // demand a proven address always, not only under load
 	MaxUDPPayload int           // bytes; 0: 1232
 	MaxBody       int           // largest body held, bytes; 0: 1 MiB
+	Forward       bool          // for a proxy: Handler gets more, see coap.Config
 	MaxHalfOpen   int           // 0: 4096
 	MaxSessions   int           // 0: 1048576
 	IdleTimeout   time.Duration // 0: 24 h

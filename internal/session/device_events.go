@@ -71,7 +71,7 @@ func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
 	case coap.EventResponse:
 		delete(d.asked, ev.ID)
 	}
-	d.events = append(d.events, eventOf(ev))
+	d.events = append(d.events, EventOf(ev))
 }
 
 // kinds are the events of a session's CoAP as those of the session.
@@ -86,7 +86,8 @@ var kinds = map[coap.EventKind]EventKind{
 	coap.EventRequestBody:  EventRequestBody,
 }
 
-func eventOf(ev coap.Event) Event {
+// EventOf is an event of CoAP as one of a session.
+func EventOf(ev coap.Event) Event {
 	return Event{Kind: kinds[ev.Kind], ID: ev.ID, Message: ev.Message, More: ev.More, Err: ev.Err}
 }
 
@@ -97,7 +98,7 @@ func (d *Device) failed(now time.Time, ev coap.Event) {
 		d.end(ErrHandshakeTimeout)
 		return
 	}
-	d.events = append(d.events, eventOf(ev))
+	d.events = append(d.events, EventOf(ev))
 	d.doubt(now, ev.ID)
 }
 

@@ -53,6 +53,7 @@ type ServerConfig struct {
 
 	MaxUDPPayload int                     // bytes; 0: MaxUDPPayload
 	MaxBody       int                     // of a request, bytes; 0: coap's default
+	Forward       bool                    // see [coap.Config]
 	Stream        func(*coap.Message) int // see [coap.Config]; may be nil
 	MaxHalfOpen   int                     // 0: DefaultMaxHalfOpen
 	MaxSessions   int                     // 0: DefaultMaxSessions

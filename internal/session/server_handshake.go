@@ -274,6 +274,7 @@ func (s *Server) open(now time.Time, w *Work) {
 	session := w.session
 	ch, err := newChannel(now, w.result, record.ConnectionID{}, session.id, coap.Config{
 		Rand:       s.cfg.Rand,
+		Forward:    s.cfg.Forward,
 		MaxMessage: payloadLimit(s.cfg.MaxUDPPayload, w.result.Peer),
 		MaxBody:    s.cfg.MaxBody,
 		Stream:     s.cfg.Stream,

@@ -59,16 +59,21 @@ func (c *Conn) Ping(ctx context.Context) error {
 // gives up when nothing has come forward for 60 s. The reader has to be closed; it fails when
 // ctx is done.
 func (c *Conn) Stream(ctx context.Context, m coap.Message, body coap.Body) (coap.Message, io.ReadCloser, error) {
-	if held, err := c.patience.wait(ctx, c.gone, &m); held != nil || err != nil {
-		return held.message(), io.NopCloser(bytes.NewReader(nil)), err
+	patient, cancel := limit(ctx) // no longer for 4.29 and 5.03
+	defer cancel()
+	for {
+		if held, err := c.patience.wait(patient, c.gone, &m); held != nil || err != nil {
+			answer := held.message()
+			return answer, io.NopCloser(bytes.NewReader(answer.Payload)), err
+		}
+		end, err := c.ready(ctx)
+		if err != nil {
+			return coap.Message{}, nil, err
+		}
+		answer, content, err := end.Stream(ctx, m, body)
+		if err != nil || !c.patience.note(time.Now(), &m, &answer) {
+			return answer, content, err
+		}
+		content.Close()
 	}
-	end, err := c.ready(ctx)
-	if err != nil {
-		return coap.Message{}, nil, err
-	}
-	answer, content, err := end.Stream(ctx, m, body)
-	if err == nil {
-		c.patience.note(time.Now(), &m, &answer)
-	}
-	return answer, content, err
 }

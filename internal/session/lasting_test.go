@@ -370,3 +370,26 @@ func TestKeyUpdate(t *testing.T) {
 		t.Errorf("epochs %d and %d after 200 requests", send, receive)
 	}
 }
+
+// A first record that was held back does not put an older session in the place of a newer one.
+func TestLateConfirmation(t *testing.T) {
+	server := lasting(t)
+	older := newPair(t, server, deviceConfig(handshake.ModeKEM))
+	older.opened()
+	if _, err := older.device.Ping(older.now, &older.toServer); err != nil {
+		t.Fatal(err)
+	}
+	newer := newPair(t, server, deviceConfig(handshake.ModeKEM))
+	newer.confirm()
+	current := server.Device("device")
+	for _, b := range older.toServer.All() { // only now
+		server.Receive(older.now, older.from, b, &older.toDevice)
+	}
+	if server.Device("device") != current || !current.retireAt.IsZero() || server.Stats().Sessions != 1 {
+		t.Error("the older session has taken the place of the newer")
+	}
+	newer.get()
+	if newer.served() != 1 {
+		t.Error("the newer session is not served")
+	}
+}

@@ -86,6 +86,7 @@ type Server struct {
 	sessions  sessionTable
 	pending   map[digest]*Session // by m1, while its m2 is remembered
 	resets    bucket
+	begun     uint64 // sessions, ever
 	timers    timerHeap
 	scrap     coap.Batch
 	events    []Event
@@ -142,8 +143,8 @@ func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []b
 		return
 	}
 	session.heard = now
-	if session.state == halfOpen {
-		s.confirm(now, session, out)
+	if session.state == halfOpen && !s.confirm(now, session, out) {
+		return
 	}
 	s.settle(now, session, true, out)
 }

@@ -137,9 +137,10 @@ func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
 		s.repeat(now, known, t, out)
 		return
 	}
+	s.begun++
 	session := &Session{
 		from: t.From(), prefix: prefixOf(t.From().Addr()), digest: sum,
-		proven: t.Proven(), timer: -1,
+		proven: t.Proven(), timer: -1, serial: s.begun,
 	}
 	room := s.makeRoom(session)
 	if !room && !session.proven && len(s.sessions.byID) < s.cfg.MaxSessions { // its place may be a forger's

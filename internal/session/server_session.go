@@ -30,6 +30,7 @@ type Session struct {
 	token  record.ResetToken
 	ticket []byte // NewTicket, until it is confirmed
 
+	serial   uint64    // in the order of their m1
 	previous *Session  // of the same device, which retires
 	retireAt time.Time // zero: not
 
@@ -86,8 +87,14 @@ func (s *Session) deadline(idle time.Duration) time.Time {
 	return earliest(earliest(s.forgetAt, s.retireAt), earliest(s.idleAt(idle), s.ch.deadline()))
 }
 
-// confirm makes a half-open session the one of its device (docs/protocol.md section 10).
-func (s *Server) confirm(now time.Time, session *Session, out *Outbox) {
+// confirm makes a half-open session the one of its device (docs/protocol.md section 10), and tells
+// whether it is. A first record that comes when the device has opened a newer session already was
+// held back on its way, and must not take that one's place.
+func (s *Server) confirm(now time.Time, session *Session, out *Outbox) bool {
+	if current := s.sessions.byDevice[session.client.Name]; current != nil && current.serial > session.serial {
+		s.remove(session, errReplaced)
+		return false
+	}
 	s.sessions.leaveHalfOpen(session)
 	session.state = confirmed
 	session.forgetAt = now.Add(digestMemory)
@@ -101,6 +108,7 @@ func (s *Server) confirm(now time.Time, session *Session, out *Outbox) {
 		session.ticket = nil
 	}
 	s.events = append(s.events, Event{Kind: EventOpen, Session: session})
+	return true
 }
 
 // retire leaves the session that a new one of the same device replaces the time to answer what it

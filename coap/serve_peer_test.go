@@ -38,6 +38,25 @@ func TestPeerPatience(t *testing.T) {
 	p.check(0, id, []byte("x"))
 }
 
+// An answer of many blocks travels on the acknowledgement also where it takes as long as a
+// round trip to a server far away; only then the request is acknowledged without it.
+func TestPeerAcknowledgement(t *testing.T) {
+	p := newPeerProbe(t, false)
+	p.send(get(1))
+	e := p.request()
+	p.now = p.now.Add(peerAckDelay - 1)
+	p.only(p.respond(e.ID, Message{Code: codes.Content, Payload: testBody(2000, 2)}), message.Acknowledgement, codes.Content)
+
+	p = newPeerProbe(t, false)
+	p.send(get(1))
+	e = p.request()
+	if got := p.conn.Deadline(); !got.Equal(p.now.Add(peerAckDelay)) {
+		t.Fatalf("deadline after %v", got.Sub(p.now))
+	}
+	p.only(p.advance(), message.Acknowledgement, codes.Empty)
+	p.only(p.respond(e.ID, Message{Code: codes.Content, Payload: testBody(2000, 2)}), message.Confirmable, codes.Content)
+}
+
 type peerProbe struct{ *probe }
 
 func newPeerProbe(t *testing.T, forward bool) peerProbe {

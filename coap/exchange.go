@@ -207,8 +207,8 @@ func (x *exchange) fill(it *item, m *Message) bool {
 	c := x.conn
 	m.Code, m.Token = x.message.Code, c.tokenOf(x, it)
 	for _, o := range x.message.Options {
-		if it.kind == itemPull && (o.ID == message.ContentFormat || o.ID == message.Observe) {
-			continue // a pull has no payload, and is no registration
+		if it.kind == itemPull && (o.ID == message.ContentFormat || o.ID == message.Observe || o.ID == message.ETag) {
+			continue // a pull has no payload, is no registration, and validates nothing
 		}
 		m.Options = append(m.Options, o)
 	}

@@ -12,7 +12,7 @@ func (r *recovery) doubles(it *item) bool {
 	if r.guesses() {
 		return it == &r.ping
 	}
-	return !r.rtt.congested()
+	return !r.sameID && !r.rtt.congested()
 }
 
 // ask sends the ping.

@@ -3,6 +3,7 @@ package coap
 import (
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/plgd-dev/go-coap/v3/message"
 )
@@ -155,4 +156,18 @@ func (c *Conn) tokenRoom(e *entry) int {
 		return tokenSize(e.key)
 	}
 	return maxToken
+}
+
+// peerAckDelay is long because several clients, libcoap's and go-coap's among them, take the
+// blocks of a body in an answer on the acknowledgement alone, not in a separate one. Over a
+// trusted path it costs nothing that they repeat a request once; they give up at 10 s and
+// more.
+const peerAckDelay = 5 * time.Second
+
+// ackDelay is how long an answer may take to travel on the acknowledgement.
+func (c *Conn) ackDelay() time.Duration {
+	if c.config.Peer {
+		return peerAckDelay
+	}
+	return ackDelay
 }

@@ -18,7 +18,7 @@ func TestPeerBodies(t *testing.T) {
 				p.delay, p.dup = 1*ms, loss/4
 				up, down := testBody(size.up, 1), testBody(size.down, 2)
 				p.respond = func(Message) Message { return Message{Code: codes.Content, Payload: down} }
-				id := p.request(0, up, RequestOptions{})
+				id := p.request(0, up, RequestOptions{Timeout: 20 * time.Minute}) // one block, or a time-out, at a time
 				p.finish(0, id)
 				p.check(0, id, down)
 				if got := p.bodies[1]; len(got) != 1 || !bytes.Equal(got[0], up) {
@@ -36,6 +36,59 @@ func TestPeerPatience(t *testing.T) {
 	id := p.request(0, []byte("x"), RequestOptions{})
 	p.finish(0, id)
 	p.check(0, id, []byte("x"))
+}
+
+// An answer of many blocks travels on the acknowledgement also where it takes as long as a
+// round trip to a server far away; only then the request is acknowledged without it.
+func TestPeerAcknowledgement(t *testing.T) {
+	p := newPeerProbe(t, false)
+	p.send(get(1))
+	e := p.request()
+	p.now = p.now.Add(peerAckDelay - 1)
+	p.only(p.respond(e.ID, Message{Code: codes.Content, Payload: testBody(2000, 2)}), message.Acknowledgement, codes.Content)
+
+	p = newPeerProbe(t, false)
+	p.send(get(1))
+	e = p.request()
+	if got := p.conn.Deadline(); !got.Equal(p.now.Add(peerAckDelay)) {
+		t.Fatalf("deadline after %v", got.Sub(p.now))
+	}
+	p.only(p.advance(), message.Acknowledgement, codes.Empty)
+	p.only(p.respond(e.ID, Message{Code: codes.Content, Payload: testBody(2000, 2)}), message.Confirmable, codes.Content)
+}
+
+// A request is not repeated before a second has passed, also where a later one has been
+// answered: a server may be slow, and take the repeat for a new request.
+func TestPeerTimeout(t *testing.T) {
+	p := newPeerProbe(t, false)
+	ask := func() Message {
+		var out Batch
+		if _, err := p.conn.Request(p.now, Message{Code: codes.GET}, RequestOptions{}, &out); err != nil {
+			t.Fatal(err)
+		}
+		return p.parse(&out)[0]
+	}
+	first := ask()
+	for range 20 { // answered at once
+		p.now = p.now.Add(1 * ms)
+		m := ask()
+		if got := p.send(Message{Type: message.Acknowledgement, Code: codes.Content, Token: m.Token, MessageID: m.MessageID}); len(got) != 0 {
+			t.Fatalf("sent %v", got)
+		}
+		if e, ok := p.conn.Next(); !ok || e.Kind != EventResponse {
+			t.Fatalf("event %v", e.Kind)
+		}
+	}
+	for {
+		got := p.advance()
+		if len(got) == 0 {
+			continue
+		}
+		if len(got) != 1 || got[0].MessageID != first.MessageID || p.now.Before(testStart.Add(peerTimeout)) {
+			t.Errorf("after %v: %v", p.now.Sub(testStart), got)
+		}
+		return
+	}
 }
 
 type peerProbe struct{ *probe }

@@ -9,8 +9,9 @@ import (
 )
 
 // Toward a peer of another kind (Config.Peer) a request is known by its message ID and token
-// (the program may have been started anew, on the same port), a later block of a transfer by the options that name its resource (RFC 7959 section 2.4, RFC 9175
-// section 3.3), and an observation by its token.
+// (the program may have been started anew, on the same port), a later block of a transfer by
+// the options that name its resource (RFC 7959 section 2.4, RFC 9175 section 3.3), and an
+// observation by its token.
 
 // peers finds the entries of such a peer.
 type peers struct {

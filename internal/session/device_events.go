@@ -23,6 +23,7 @@ const (
 	EventBody                          // the next bytes of the response to request ID
 	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
 	EventTicket                        // Device: a Ticket for the session after this one
+	EventHeard                         // Server: a record of a Session that was to Listen has opened
 )
 
 // An Event is what happened to a session.

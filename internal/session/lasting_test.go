@@ -331,7 +331,7 @@ func TestServerRestart(t *testing.T) {
 		}
 		p.now = p.now.Add(time.Minute)
 		p.server = lasting(t, func(c *ServerConfig) { c.Era = 8 + era })
-		if err := p.server.Load(p.now, state, func(string) bool { return true }); err != nil {
+		if err := p.server.Load(p.now, state); err != nil {
 			t.Fatal(err)
 		}
 		if p.server.Stats().Sessions != 1 || p.server.Device("device") == nil {
@@ -342,11 +342,13 @@ func TestServerRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.server = lasting(t)
-	if err := p.server.Load(p.now, state, func(string) bool { return false }); err != nil || p.server.Stats().Sessions != 0 {
+	p.server = lasting(t, func(c *ServerConfig) {
+		c.Authorize = func(handshake.Suite, handshake.ClientCredential) (Client, error) { return Client{}, errStranger }
+	})
+	if err := p.server.Load(p.now, state); err != nil || p.server.Stats().Sessions != 0 {
 		t.Errorf("%d sessions of a device that is not let in, %v", p.server.Stats().Sessions, err)
 	}
-	if err := p.server.Load(p.now, state[:len(state)-1], func(string) bool { return true }); !errors.Is(err, ErrState) {
+	if err := p.server.Load(p.now, state[:len(state)-1]); !errors.Is(err, ErrState) {
 		t.Errorf("a state that is cut: %v", err)
 	}
 }

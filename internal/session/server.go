@@ -146,6 +146,10 @@ func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []b
 	if session.state == halfOpen && !s.confirm(now, session, out) {
 		return
 	}
+	if session.Listen {
+		session.Listen = false
+		s.events = append(s.events, Event{Kind: EventHeard, Session: session})
+	}
 	s.settle(now, session, true, out)
 }
 

@@ -164,6 +164,24 @@ func TestResetSameEra(t *testing.T) {
 	}
 }
 
+// A server that is not heard any more ends the session, once: nothing comes behind that.
+func TestSilence(t *testing.T) {
+	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
+	p.confirm()
+	p.server = lasting(t, func(c *ServerConfig) { c.Era = 0 })
+	p.pass(time.Second)
+	p.events = nil
+	p.get()
+	p.get()
+	p.pass(2 * time.Minute)
+	for ev, ok := p.device.Next(); ok; ev, ok = p.device.Next() {
+		p.events = append(p.events, ev)
+	}
+	if n := len(p.events); n != 2 || p.events[0].Kind != EventResponse || p.events[1].Kind != EventClosed {
+		t.Errorf("%d events: %+v", n, p.events)
+	}
+}
+
 // Whatever is made up ends nothing.
 func TestForgedReset(t *testing.T) {
 	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))

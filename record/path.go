@@ -23,6 +23,8 @@ const (
 	challengesPerTime = 3
 	// cookieMemory is how many challenges of a check can be answered, on each path.
 	cookieMemory = 2 * challengesPerTime
+	// challengeRoom is kept for a challenge where there is no proven address to fall back on.
+	challengeRoom = 40
 )
 
 // A PathEvent says what has come of a change of address.
@@ -49,6 +51,7 @@ const (
 // The side whose peer never moves needs no Path, only PathMessage.Answer.
 type Path struct {
 	address    netip.AddrPort
+	unheard    bool          // nothing proves the address yet
 	time       time.Duration // T
 	aliveUntil time.Time     // the proven address is in use, as far as we know
 	quietUntil time.Time     // until then no check begins
@@ -74,6 +77,15 @@ func NewPath(address netip.AddrPort) *Path {
 	return &Path{address: unmap(address), time: defaultPathTime}
 }
 
+// NewUnheardPath returns the Path of a peer whose handshake came from an address that anybody may
+// have copied it from. A record from there proves it; until then nothing goes there, and an
+// address from which a record comes need only answer for itself.
+func NewUnheardPath(address netip.AddrPort) *Path {
+	p := NewPath(address)
+	p.unheard = true
+	return p
+}
+
 func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 // Address is the proven address of the peer. It is all of a Path that is worth keeping while a
@@ -95,6 +107,7 @@ func (p *Path) Receive(now time.Time, from netip.AddrPort, size int, moves bool)
 	from = unmap(from)
 	switch {
 	case from == p.address && moves:
+		p.unheard = false
 		p.alive(now.Add(aliveFor))
 		return p.kept()
 	case from == p.address:
@@ -104,7 +117,7 @@ func (p *Path) Receive(now time.Time, from netip.AddrPort, size int, moves bool)
 		if !p.checking() {
 			p.old = nil
 		}
-		p.new = candidate{address: from, received: size, since: now, next: now}
+		p.new = candidate{address: from, received: size, since: now, next: now, oldOver: p.unheard}
 		return PathCheck
 	}
 	return PathNone
@@ -197,8 +210,14 @@ func sooner(a, b time.Time) time.Time {
 // Route returns where a datagram of that size goes, and counts it. What answers something that the
 // peer has sent goes to the new address while that is checked, within three times the bytes that
 // came from there, unless the old one has been in use until just now. All else goes to the proven
-// address.
+// address. The zero AddrPort is for what may go nowhere yet.
 func (p *Path) Route(now time.Time, size int, answer bool) netip.AddrPort {
+	if p.unheard {
+		if p.checking() && p.new.sent+size+challengeRoom <= amplification*p.new.received && p.spend(size) {
+			return p.new.address
+		}
+		return netip.AddrPort{}
+	}
 	if answer && p.checking() && !now.Before(p.aliveUntil) && p.spend(size) {
 		return p.new.address
 	}

@@ -287,7 +287,7 @@ func (s *Server) open(now time.Time, w *Work) {
 		s.remove(session, nil)
 		return
 	}
-	ch.path = record.NewPath(session.from)
+	ch.path = session.origin()
 	session.ch, session.result, session.ticket = ch, w.result, w.ticket
 	session.client, session.credential = w.client, w.credential
 	session.state, session.m2 = halfOpen, w.body

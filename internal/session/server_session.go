@@ -73,6 +73,14 @@ func (s *Session) Heard() time.Time { return s.heard }
 // Asked is when the device asked for the session: before it was let in.
 func (s *Session) Asked() time.Time { return s.asked }
 
+// origin is where m1 came from, which an Echo has proven or nothing has.
+func (s *Session) origin() *record.Path {
+	if s.proven {
+		return record.NewPath(s.from)
+	}
+	return record.NewUnheardPath(s.from)
+}
+
 // Peer is the proven address of the device.
 func (s *Session) Peer() netip.AddrPort {
 	if s.ch == nil {

@@ -48,6 +48,15 @@ func (a *Auditor) Records() int { return a.records }
 // Resets is how many stateless resets have been attributed.
 func (a *Auditor) Resets() int { return a.resets }
 
+// Updates is how many epochs have been found behind the first of their direction.
+func (a *Auditor) Updates() int {
+	n := 0
+	for _, s := range a.sessions {
+		n += len(s.toServer.epochs) + len(s.toDevice.epochs) - 2
+	}
+	return n
+}
+
 // Open makes a session known, before its first record leaves. The secrets are copied.
 func (a *Auditor) Open(s Session) error {
 	w := &watched{Session: s}

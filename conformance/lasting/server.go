@@ -68,7 +68,7 @@ func (w *World) PlannedRestart(pause time.Duration) error {
 	w.server, w.down = w.newServer(), true
 	w.Pass(pause)
 	w.down = false
-	err = w.server.Load(w.Now, state, func(string) bool { return !w.revoked })
+	err = w.server.Load(w.Now, state)
 	w.fromServer()
 	return err
 }

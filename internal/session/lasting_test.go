@@ -295,7 +295,7 @@ func TestSleepRefused(t *testing.T) {
 	}
 	p.served()
 	p.pass(time.Minute)
-	if err := p.sleep(25 * time.Hour); !errors.Is(err, ErrState) {
+	if err := p.sleep(49 * time.Hour); !errors.Is(err, ErrState) {
 		t.Errorf("longer than the server remembers: %v", err)
 	}
 }

@@ -26,7 +26,7 @@ type Authorizer func(suite handshake.Suite, c handshake.ClientCredential) (Clien
 const (
 	DefaultMaxHalfOpen    = 4096
 	DefaultMaxSessions    = 1 << 20
-	DefaultIdleTimeout    = 24 * time.Hour // docs/protocol.md section 15
+	DefaultIdleTimeout    = 48 * time.Hour // docs/protocol.md section 15
 	halfOpenTimeout       = 60 * time.Second
 	digestMemory          = 60 * time.Second // after confirmation
 	busyRetry             = 5 * time.Second

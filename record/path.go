@@ -23,6 +23,9 @@ const (
 	challengesPerTime = 3
 	// cookieMemory is how many challenges of a check can be answered, on each path.
 	cookieMemory = 2 * challengesPerTime
+	// answerTime is how long the first challenge to a new address waits for the answer to what came
+	// from there: a device that wakes to send a reading has it acknowledged before it is asked.
+	answerTime = 20 * time.Millisecond
 	// challengeRoom is kept for a challenge where there is no proven address to fall back on.
 	challengeRoom = 40
 )
@@ -92,6 +95,9 @@ func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr()
 // session sleeps.
 func (p *Path) Address() netip.AddrPort { return p.address }
 
+// Heard reports that something proves Address.
+func (p *Path) Heard() bool { return !p.unheard }
+
 // Checking returns the address that is checked, if there is one.
 func (p *Path) Checking() (netip.AddrPort, bool) { return p.new.address, p.checking() }
 
@@ -117,7 +123,7 @@ func (p *Path) Receive(now time.Time, from netip.AddrPort, size int, moves bool)
 		if !p.checking() {
 			p.old = nil
 		}
-		p.new = candidate{address: from, received: size, since: now, next: now, oldOver: p.unheard}
+		p.new = candidate{address: from, received: size, since: now, next: now.Add(answerTime), oldOver: p.unheard}
 		return PathCheck
 	}
 	return PathNone

@@ -43,7 +43,7 @@ type savedSession struct {
 func (s *Server) Save() ([]byte, error) {
 	saved := savedServer{Version: savedVersion}
 	for _, session := range s.sessions.all() {
-		if session.state == confirmed && session.retireAt.IsZero() {
+		if session.state == confirmed && session.retireAt.IsZero() && session.ch.path.Heard() {
 			if one, err := session.save(); err == nil { // else it has no keys any more
 				saved.Sessions = append(saved.Sessions, one)
 			}

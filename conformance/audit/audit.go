@@ -34,8 +34,15 @@ type Session struct {
 type Auditor struct {
 	sessions []*watched // the newest first
 	records  int
+	messages int // bytes
 	resets   int
 }
+
+// Content types (RFC 9147 section 4.1).
+const (
+	handshake = 22
+	ack       = 26
+)
 
 type watched struct {
 	Session
@@ -44,6 +51,9 @@ type watched struct {
 
 // Records is how many records have been attributed, Resets how many stateless resets.
 func (a *Auditor) Records() int { return a.records }
+
+// Messages is how many bytes the records of handshake messages and of ACKs had.
+func (a *Auditor) Messages() int { return a.messages }
 
 // Resets is how many stateless resets have been attributed.
 func (a *Auditor) Resets() int { return a.resets }
@@ -90,13 +100,16 @@ func (a *Auditor) record(toServer bool, datagram []byte) (rest []byte, err error
 		if toServer {
 			d = &s.toServer
 		}
-		rest, err := d.open(datagram)
+		kind, rest, err := d.open(datagram)
 		if errors.Is(err, reference.ErrRejected) {
 			continue
 		}
 		copy(a.sessions[1:i+1], a.sessions[:i]) // it will be asked for first
 		a.sessions[0] = s
 		a.records++
+		if kind == handshake || kind == ack {
+			a.messages += len(datagram) - len(rest)
+		}
 		return rest, err
 	}
 	if !toServer && a.reset(datagram) {

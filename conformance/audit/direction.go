@@ -25,23 +25,23 @@ func newEpoch(t *reference.Traffic) *epoch {
 
 // open attributes the first record of a datagram to an epoch: the newest, those before it, or the
 // one after, which begins with it. ErrRejected of reference where it is of none.
-func (d *direction) open(datagram []byte) (rest []byte, err error) {
+func (d *direction) open(datagram []byte) (kind byte, rest []byte, err error) {
 	for i := len(d.epochs) - 1; i >= 0; i-- {
-		if n, rest, err := d.epochs[i].open(datagram, d.id); err == nil {
-			return rest, d.epochs[i].use(n)
+		if o, rest, err := d.epochs[i].open(datagram, d.id); err == nil {
+			return o.Type, rest, d.epochs[i].use(o.Seq)
 		}
 	}
 	t, err := d.epochs[len(d.epochs)-1].traffic.Next()
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	following := newEpoch(t)
-	n, rest, err := following.open(datagram, d.id)
+	o, rest, err := following.open(datagram, d.id)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	d.epochs = append(d.epochs, following)
-	return rest, following.use(n)
+	return o.Type, rest, following.use(o.Seq)
 }
 
 // halfSpan is how far a number of 8 bits is found from the one expected.
@@ -49,15 +49,15 @@ const halfSpan = 128
 
 // open tries the number that is closest to the next, then all before: an end that sends from an
 // old state is far behind.
-func (e *epoch) open(datagram, id []byte) (n uint64, rest []byte, err error) {
-	opened, rest, err := e.traffic.Open(datagram, id, e.next)
+func (e *epoch) open(datagram, id []byte) (o reference.Opened, rest []byte, err error) {
+	o, rest, err = e.traffic.Open(datagram, id, e.next)
 	if uint64(datagram[0]&3) != e.traffic.Epoch&3 {
-		return 0, rest, err
+		return o, rest, err
 	}
 	for expect := uint64(0); err != nil && expect < e.next; expect += halfSpan {
-		opened, rest, err = e.traffic.Open(datagram, id, expect)
+		o, rest, err = e.traffic.Open(datagram, id, expect)
 	}
-	return opened.Seq, rest, err
+	return o, rest, err
 }
 
 // use marks a number.

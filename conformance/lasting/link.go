@@ -35,15 +35,16 @@ type Count struct {
 
 func (c *Count) add(size int) { c.Datagrams++; c.Bytes += size }
 
-// Traffic is what both sides have sent.
+// Traffic is what both sides have sent, and what of it has come to where the device is.
 type Traffic struct {
 	ToServer, ToDevice Count
+	Arrived            Count
 }
 
 // Sub is what has been sent since an earlier Traffic.
 func (t Traffic) Sub(before Traffic) Traffic {
 	sub := func(a, b Count) Count { return Count{a.Datagrams - b.Datagrams, a.Bytes - b.Bytes} }
-	return Traffic{sub(t.ToServer, before.ToServer), sub(t.ToDevice, before.ToDevice)}
+	return Traffic{sub(t.ToServer, before.ToServer), sub(t.ToDevice, before.ToDevice), sub(t.Arrived, before.Arrived)}
 }
 
 // Bytes is the sum of both directions.
@@ -67,6 +68,9 @@ func (w *World) carry(from, to netip.AddrPort, datagram []byte) {
 	toServer := to == Server
 	if err := w.Audit.Sent(toServer, datagram); err != nil && (toServer || !w.isReset(datagram)) {
 		w.fail(err)
+	}
+	if datagram[0]>>6 == 1 {
+		w.plain += len(datagram)
 	}
 	if toServer {
 		w.Traffic.ToServer.add(len(datagram))
@@ -116,6 +120,7 @@ func (w *World) arrive(from, to netip.AddrPort, datagram []byte) {
 		w.server.Receive(w.Now, from, datagram, &w.out)
 		w.fromServer()
 	case to == w.Address && w.device != nil:
+		w.Traffic.Arrived.add(len(datagram))
 		w.device.Receive(w.Now, datagram, &w.out)
 		w.fromDevice()
 	}

@@ -73,7 +73,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		},
 		"sleep and wake": func(t *rapid.T) {
 			m.Until(patience, func() bool { return m.Sleep() == nil })
-			m.Pass(time.Duration(rapid.SampledFrom([]int{1, 3600, 86000, 7 * 86400}).Draw(t, "s")) * time.Second)
+			m.Pass(time.Duration(rapid.SampledFrom([]int{1, 3600, 86400, 7 * 86400}).Draw(t, "s")) * time.Second)
 			m.Rebind()
 			m.open(t)
 		},
@@ -119,7 +119,7 @@ func (m *machine) open(t *rapid.T) {
 func (m *machine) sleep(t *rapid.T) {
 	switch err := m.Sleep(); {
 	case err == nil:
-		m.Pass(time.Duration(rapid.SampledFrom([]int{1, 3600, 86000, 7 * 86400}).Draw(t, "s")) * time.Second)
+		m.Pass(time.Duration(rapid.SampledFrom([]int{1, 3600, 86400, 7 * 86400}).Draw(t, "s")) * time.Second)
 	case !errors.Is(err, session.ErrUnderWay) && !errors.Is(err, session.ErrClosed) && !errors.Is(err, errAwake):
 		t.Fatal(err)
 	}

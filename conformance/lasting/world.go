@@ -87,6 +87,7 @@ type World struct {
 	era     uint32
 	revoked bool
 	down    bool // the server is not there
+	plain   int  // bytes of what is no record
 
 	ids [][]byte // connection IDs that the server has given
 }
@@ -176,10 +177,11 @@ func sooner(a, b time.Time) time.Time {
 	return a
 }
 
-// step does what is due.
+// step does what is due: one event, or what the ends have to do.
 func (w *World) step() {
-	for len(w.events) > 0 && !w.events[0].at.After(w.Now) {
+	if len(w.events) > 0 && !w.events[0].at.After(w.Now) {
 		heap.Pop(&w.events).(event).do()
+		return
 	}
 	w.server.Advance(w.Now, &w.out)
 	w.fromServer()

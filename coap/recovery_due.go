@@ -143,7 +143,8 @@ func (r *recovery) timedOut(now time.Time) {
 	r.cut(r.packets.next)
 	if r.guesses() && r.silent%2 == 1 {
 		r.ask(now)
-	} else {
+	}
+	if !r.guesses() || r.silent%2 == 0 || r.single() {
 		r.repeatOverdue(now)
 	}
 	r.base = now

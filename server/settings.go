@@ -45,7 +45,7 @@ anonymous = false
 # max_udp_payload = 1232
 
 # Seconds without a record after which a session is forgotten.
-# idle_timeout = 86400
+# idle_timeout = 172800
 
 # Requests for a path and what is below it can go to a plain CoAP server, or to the built-in
 # application; the longest path decides. The upstream learns the device's authenticated name
@@ -82,7 +82,7 @@ func loadSettings(path string) (Settings, error) {
 
 // ParseSettings reads the TOML of server.toml.
 func ParseSettings(b []byte) (Settings, error) {
-	s := Settings{Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 86400}
+	s := Settings{Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 172800}
 	meta, err := toml.Decode(string(b), &s)
 	if err != nil {
 		var at toml.ParseError

@@ -23,6 +23,7 @@ const (
 	EventBody                          // the next bytes of the response to request ID
 	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
 	EventTicket                        // Device: a Ticket for the session after this one
+	EventHeard                         // Server: a record of a Session that was to Listen has opened
 )
 
 // An Event is what happened to a session.
@@ -47,10 +48,10 @@ func (d *Device) Next() (Event, bool) {
 	return d.events[d.next-1], true
 }
 
-// settle seals what CoAP has to send and takes its events.
+// settle seals what CoAP has to send and takes its events, up to one that ends the session.
 func (d *Device) settle(now time.Time, out *Outbox) {
 	err := d.ch.flush(now, true, out, &d.stats.Records)
-	for ev, ok := d.ch.coap.Next(); ok; ev, ok = d.ch.coap.Next() {
+	for ev, ok := d.ch.coap.Next(); ok && d.state == open; ev, ok = d.ch.coap.Next() {
 		d.take(now, ev, out)
 	}
 	if err != nil || d.ch.control.Exhausted() {

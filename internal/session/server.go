@@ -26,7 +26,7 @@ type Authorizer func(suite handshake.Suite, c handshake.ClientCredential) (Clien
 const (
 	DefaultMaxHalfOpen    = 4096
 	DefaultMaxSessions    = 1 << 20
-	DefaultIdleTimeout    = 24 * time.Hour // docs/protocol.md section 15
+	DefaultIdleTimeout    = 48 * time.Hour // docs/protocol.md section 15
 	halfOpenTimeout       = 60 * time.Second
 	digestMemory          = 60 * time.Second // after confirmation
 	busyRetry             = 5 * time.Second
@@ -145,6 +145,10 @@ func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []b
 	session.heard = now
 	if session.state == halfOpen && !s.confirm(now, session, out) {
 		return
+	}
+	if session.Listen {
+		session.Listen = false
+		s.events = append(s.events, Event{Kind: EventHeard, Session: session})
 	}
 	s.settle(now, session, true, out)
 }

@@ -122,6 +122,7 @@ func (d *Device) wake(now time.Time, s *savedDevice) error {
 		MaxMessage: payloadLimit(d.cfg.MaxUDPPayload, peer),
 		MaxBody:    d.cfg.MaxBody,
 		Stream:     d.cfg.Stream,
+		Forward:    d.cfg.Forward,
 	}, &d.scrap)
 	if err := d.ch.coap.Restore(s.CoAP); err != nil {
 		return fmt.Errorf("%w: %w", ErrState, err)

@@ -78,6 +78,17 @@ func (c *ServerConfig) setDefaults() {
 	}
 }
 
+// coapConfig is that of a session with a device of these parameters.
+func (c *ServerConfig) coapConfig(peer handshake.Parameters) coap.Config {
+	return coap.Config{
+		Rand:       c.Rand,
+		MaxMessage: payloadLimit(c.MaxUDPPayload, peer),
+		MaxBody:    c.MaxBody,
+		Stream:     c.Stream,
+		Forward:    c.Forward,
+	}
+}
+
 // A Server is all sessions of one UDP port, at the side that answers.
 type Server struct {
 	cfg       ServerConfig

@@ -275,13 +275,7 @@ func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 // open installs the keys of a session before its m2 leaves.
 func (s *Server) open(now time.Time, w *Work) {
 	session := w.session
-	ch, err := newChannel(now, w.result, record.ConnectionID{}, session.id, coap.Config{
-		Rand:       s.cfg.Rand,
-		Forward:    s.cfg.Forward,
-		MaxMessage: payloadLimit(s.cfg.MaxUDPPayload, w.result.Peer),
-		MaxBody:    s.cfg.MaxBody,
-		Stream:     s.cfg.Stream,
-	}, s.cfg.Update, &s.scrap)
+	ch, err := newChannel(now, w.result, record.ConnectionID{}, session.id, s.cfg.coapConfig(w.result.Peer), s.cfg.Update, &s.scrap)
 	if err != nil {
 		w.body, w.code = nil, codes.InternalServerError
 		s.remove(session, nil)

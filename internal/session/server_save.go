@@ -7,7 +7,6 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
-	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/record"
 )
@@ -120,12 +119,7 @@ func (s *Server) load(now time.Time, one *savedSession, client Client) {
 			Peer: handshake.Parameters{MaxUDPPayload: one.Payload, IdleTimeout: time.Duration(one.Idle) * time.Second},
 		},
 	}
-	session.ch = wrap(rec, control, coap.Config{
-		Rand:       s.cfg.Rand,
-		MaxMessage: payloadLimit(s.cfg.MaxUDPPayload, session.result.Peer),
-		MaxBody:    s.cfg.MaxBody,
-		Stream:     s.cfg.Stream,
-	}, &s.scrap)
+	session.ch = wrap(rec, control, s.cfg.coapConfig(session.result.Peer), &s.scrap)
 	session.ch.path = record.NewPath(peer)
 	if session.ch.coap.Restore(one.CoAP) != nil || !now.Before(session.idleAt(s.cfg.IdleTimeout)) {
 		return

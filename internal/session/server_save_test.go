@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
+	"github.com/plgd-dev/go-coap/v3/message"
 
+	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
 )
 
@@ -98,4 +101,55 @@ func BenchmarkServerSave(b *testing.B) {
 			}
 		})
 	}
+}
+
+// What a session is configured to take it takes also when it goes on, at either end.
+func TestForwardGoesOn(t *testing.T) {
+	p := newPair(t, lasting(t, func(c *ServerConfig) { c.Forward = true }), deviceConfig(handshake.ModeKEM))
+	p.confirm()
+	p.pass(time.Minute)
+	// Of a session's configuration, an unknown critical option that is safe to forward tells.
+	ask := func() {
+		t.Helper()
+		m := coap.Message{Code: coap.GET, Options: message.Options{{ID: 65001, Value: []byte{1}}}}
+		if _, err := p.device.Request(p.now, m, coap.RequestOptions{}, &p.toServer); err != nil {
+			t.Fatal(err)
+		}
+		p.run()
+		if p.served() != 1 {
+			t.Error("a request to be forwarded was not taken")
+		}
+		p.pass(time.Minute)
+	}
+	ask()
+	state, err := p.server.Save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.server = lasting(t, func(c *ServerConfig) { c.Forward = true })
+	if err := p.server.Load(p.now, state); err != nil {
+		t.Fatal(err)
+	}
+	ask()
+	slept, err := p.device.Save()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := deviceConfig(handshake.ModeKEM)
+	cfg.Forward = true
+	if p.device, err = RestoreDevice(p.now, cfg, slept); err != nil {
+		t.Fatal(err)
+	}
+	m := coap.Message{Code: coap.GET, Options: message.Options{{ID: 65001, Value: []byte{1}}}}
+	if _, err := p.server.Request(p.now, p.server.Device("device"), m, coap.RequestOptions{}, &p.toDevice); err != nil {
+		t.Fatal(err)
+	}
+	p.events = nil
+	p.run()
+	for _, ev := range p.events {
+		if ev.Kind == EventRequest {
+			return
+		}
+	}
+	t.Error("the device did not take a request to be forwarded")
 }

@@ -13,7 +13,6 @@ package registry
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -31,9 +30,6 @@ const (
 	newName  = "devices.toml.new"
 	lockName = "devices.lock"
 )
-
-// reloadAfter is how long a Lookup may trust the file to be what was read.
-const reloadAfter = time.Second
 
 // Errors by class of failure.
 var (
@@ -60,6 +56,7 @@ type table struct {
 	devices     []*Device
 	credentials map[handshake.ClientCredential]*Device
 	names       map[string]*Device
+	version     uint64 // counts the contents that differ
 }
 
 func newTable() *table {
@@ -96,46 +93,6 @@ func (r *Registry) Lookup(suite handshake.Suite, c handshake.ClientCredential) (
 	return d, nil
 }
 
-// refresh looks at the file once a second. Who finds another one at it does not wait: the
-// devices known so far are good enough for a moment.
-func (r *Registry) refresh() {
-	if !r.loading.TryLock() {
-		return
-	}
-	defer r.loading.Unlock()
-	now := r.now()
-	if now.Sub(r.checked) < reloadAfter {
-		return
-	}
-	r.checked = now
-	if err := r.reload(); err != nil {
-		slog.Warn("devices not reloaded, those read before stay", "err", err)
-	}
-}
-
-// reload reads the file if it is another one. One that cannot be used is complained of once.
-func (r *Registry) reload() error {
-	old := r.current.Load()
-	stamp, err := os.Stat(r.path(fileName))
-	if err != nil || same(stamp, old.stamp) {
-		return nil // a file that is gone takes no device with it
-	}
-	t, err := load(r.path(fileName))
-	if err != nil {
-		kept := *old
-		kept.stamp = stamp
-		r.current.Store(&kept)
-		return err
-	}
-	r.current.Store(t)
-	return nil
-}
-
-// same says that nobody replaced or changed the file.
-func same(a, b os.FileInfo) bool {
-	return a != nil && b != nil && os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
-}
-
 // Enroll adds a device. Two programs that enroll at once wait for each other. ErrTaken
 // says that the name or the credential is another device's.
 func (r *Registry) Enroll(d Device) error {
@@ -160,6 +117,7 @@ func (r *Registry) Enroll(d Device) error {
 	if t.stamp, err = r.replace(t); err != nil {
 		return fmt.Errorf("%w: %w", ErrFile, err)
 	}
+	t.version = r.current.Load().version + 1
 	r.current.Store(t)
 	return nil
 }

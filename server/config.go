@@ -16,12 +16,16 @@ import (
 type Client = session.Client
 
 // An Authorizer decides about the credential that a device has named. It is called by many
-// goroutines. An error that is a *handshake.Refusal is told to the device, any other error
+// goroutines, and again when a device resumes, when saved sessions are loaded, and by
+// [Server.Recheck]. An error that is a *handshake.Refusal is told to the device, any other error
 // only that its credential is not accepted.
 type Authorizer = session.Authorizer
 
-// Stats counts what a server has seen.
-type Stats = session.ServerStats
+// Limits are how long a device may resume sessions: see [handshake.Limits].
+type Limits = handshake.Limits
+
+// An Update says when sessions replace their keys before they have to.
+type Update = session.Update
 
 // Secrets are a server's random keys that outlive a restart.
 type Secrets struct {
@@ -37,6 +41,16 @@ type Config struct {
 	Handler   coap.Handler // perhaps a coap.Streamer
 	Log       *slog.Logger // nil: none
 
+	// Era counts the starts of servers with these Secrets: without it, no device can be told that
+	// its session was lost in a restart. That of a folder is counted in the folder.
+	Era     uint32
+	Tickets *handshake.TicketKeys // nil: sessions cannot be resumed; see SetTickets
+	Limits  Limits                // of resumption; zero: 30 days, 16 times and 7 days without a KEM key
+	Update  Update
+	// Sessions is what [Server.Suspend] has returned, to go on with. It must not be used twice, also
+	// not after a crash. The server clears it.
+	Sessions []byte
+
 	AlwaysEcho    bool          // demand a proven address always, not only under load
 	MaxUDPPayload int           // bytes; 0: 1232
 	MaxBody       int           // largest body held, bytes; 0: 1 MiB
@@ -46,6 +60,8 @@ type Config struct {
 	IdleTimeout   time.Duration // 0: 48 h
 	Workers       int           // for public-key operations; 0: one a core
 	MaxHandlers   int           // at work at once; 0: 1024
+
+	dir *Dir // whose files are kept while the server runs; nil: none
 }
 
 // A PacketConn is what a Server needs of a UDP socket; *net.UDPConn is one.

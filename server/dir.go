@@ -7,11 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
-
-	"github.com/fxamacker/cbor/v2"
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
@@ -36,6 +33,8 @@ type Dir struct {
 	Keys     []*handshake.PrivateKey // by suite
 	Secrets  Secrets
 	Devices  *registry.Registry
+
+	tickets *tickets // of a server that runs; nil: sessions are not resumed
 }
 
 // InitDir makes a server's folder with a key of a suite, or adds the key to one that exists.
@@ -55,6 +54,9 @@ func InitDir(path string, suite handshake.Suite) (*handshake.PrivateKey, error) 
 		return nil, err
 	}
 	if err := createSecrets(path); err != nil {
+		return nil, err
+	}
+	if err := createTickets(path, time.Now()); err != nil {
 		return nil, err
 	}
 	err = createFile(filepath.Join(path, settingsFile), []byte(defaultSettings))
@@ -111,7 +113,26 @@ func (d *Dir) Config(h coap.Handler) Config {
 		MaxUDPPayload: d.Settings.MaxUDPPayload,
 		IdleTimeout:   time.Duration(d.Settings.IdleTimeout) * time.Second,
 		Forward:       len(d.Settings.Routes) > 0,
+		Limits:        d.Settings.limits(),
+		Update:        d.Settings.update(),
+		dir:           d,
 	}
+}
+
+// begin counts a start of a server and reads the ticket keys, which are made where they are
+// missing: what a folder has is from before there were tickets.
+func (d *Dir) begin(now time.Time, cfg *Config) (err error) {
+	if cfg.Era, err = d.countStart(now); err != nil || !d.Settings.Resume {
+		return err
+	}
+	if err := createTickets(d.Path, now); err != nil {
+		return err
+	}
+	if d.tickets, err = openTickets(d.Path); err != nil {
+		return err
+	}
+	cfg.Tickets = d.tickets.keys
+	return nil
 }
 
 // authorize looks a credential up among the devices enrolled.
@@ -133,49 +154,6 @@ func (d *Dir) authorize(suite handshake.Suite, c handshake.ClientCredential) (Cl
 		}
 	}
 	return Client{Name: device.Name, Key: device.PublicKey, PSK: device.PSK}, nil
-}
-
-// secretsObject is the file form of Secrets: [1, "secrets", echo, reset].
-type secretsObject struct {
-	_       struct{} `cbor:",toarray"`
-	Version int
-	Kind    string
-	Echo    []byte
-	Reset   []byte
-}
-
-const secretsKind = "secrets"
-
-// createSecrets makes the secrets file, unless there is one.
-func createSecrets(path string) error {
-	var s Secrets
-	rand.Read(s.Echo[:])
-	rand.Read(s.Reset[:])
-	b, err := cbor.Marshal(secretsObject{Version: 1, Kind: secretsKind, Echo: s.Echo[:], Reset: s.Reset[:]})
-	if err != nil {
-		return err
-	}
-	err = createFile(filepath.Join(path, secretsFile), b)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	return err
-}
-
-func loadSecrets(path string) (s Secrets, err error) {
-	name := filepath.Join(path, secretsFile)
-	b, err := readPrivate(name)
-	if err != nil {
-		return s, err
-	}
-	var o secretsObject
-	if cbor.Unmarshal(b, &o) != nil || o.Version != 1 || o.Kind != secretsKind ||
-		len(o.Echo) != len(s.Echo) || len(o.Reset) != len(s.Reset) {
-		return s, fmt.Errorf("%w: %s: not a secrets object of version 1: without it, remove the file and run pqcoap-server init with another suite", ErrDir, name)
-	}
-	copy(s.Echo[:], o.Echo)
-	copy(s.Reset[:], o.Reset)
-	return s, nil
 }
 
 func loadKeys(path string) ([]*handshake.PrivateKey, error) {
@@ -200,42 +178,4 @@ func loadKeys(path string) ([]*handshake.PrivateKey, error) {
 		return nil, fmt.Errorf("%w: %s: no key in %s: pqcoap-server init makes one", ErrDir, path, keysFolder)
 	}
 	return slices.Clip(keys), nil
-}
-
-// createFile writes a new private file, whole or not at all.
-func createFile(name string, b []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDir, err)
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		os.Remove(name)
-		return fmt.Errorf("%w: %w", ErrDir, err)
-	}
-	return nil
-}
-
-// maxPrivateFile bounds what is read of a key or secrets file.
-const maxPrivateFile = 64 << 10
-
-// readPrivate reads a file with secrets in it, which others must not be able to read.
-func readPrivate(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDir, err)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: %s holds secrets and has mode %04o, which lets others read it: run chmod 600 %s",
-			ErrDir, name, info.Mode().Perm(), name)
-	}
-	if info.Size() > maxPrivateFile {
-		return nil, fmt.Errorf("%w: %s: larger than %d bytes", ErrDir, name, maxPrivateFile)
-	}
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrDir, err)
-	}
-	return b, nil
 }

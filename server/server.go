@@ -29,13 +29,17 @@ type Server struct {
 	work   chan *session.Work
 	tasks  sync.WaitGroup // workers and handlers
 
-	mu     sync.Mutex
-	socket PacketConn
-	engine *session.Server
-	owner  *endpoint.Owner
-	out    session.Outbox
-	timer  *time.Timer
-	closed bool
+	mu       sync.Mutex
+	socket   PacketConn
+	engine   *session.Server
+	owner    *endpoint.Owner
+	out      session.Outbox
+	timer    *time.Timer
+	queue    queue
+	devices  uint64    // version of the folder's registry that sessions agree with
+	checked  time.Time // when Recheck was last called
+	draining bool
+	closed   bool
 }
 
 // workQueue is how many m1 may wait for a worker: some 50 ms of work for one core.
@@ -61,19 +65,37 @@ func New(cfg Config) (*Server, error) {
 	if cfg.MaxHandlers == 0 {
 		cfg.MaxHandlers = 1024
 	}
+	if cfg.dir != nil {
+		if err := cfg.dir.begin(time.Now(), &cfg); err != nil {
+			return nil, err
+		}
+	}
 	s := &Server{cfg: cfg, log: cfg.Log, work: make(chan *session.Work, workQueue)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.engine = newEngine(&cfg)
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.owner = &endpoint.Owner{
+		Lock: &s.mu, Context: s.ctx, Handler: cfg.Handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
+	}
+	return s, nil
+}
+
+func newEngine(cfg *Config) *session.Server {
 	var short [32]byte
 	rand.Read(short[:])
-	s.engine = session.NewServer(session.ServerConfig{
+	return session.NewServer(session.ServerConfig{
 		Keys:          cfg.Keys,
 		Authorize:     cfg.Authorize,
 		Rand:          rand.Reader,
 		Echo:          coap.NewEchoKeys(short, cfg.Secrets.Echo),
 		AlwaysEcho:    cfg.AlwaysEcho,
 		ResetKey:      cfg.Secrets.Reset,
+		Era:           cfg.Era,
+		Tickets:       cfg.Tickets,
+		Limits:        cfg.Limits,
+		Update:        cfg.Update,
 		MaxUDPPayload: cfg.MaxUDPPayload,
 		MaxBody:       cfg.MaxBody,
 		Stream:        endpoint.Streams(cfg.Handler),
@@ -82,11 +104,6 @@ func New(cfg Config) (*Server, error) {
 		MaxSessions:   cfg.MaxSessions,
 		IdleTimeout:   cfg.IdleTimeout,
 	})
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.owner = &endpoint.Owner{
-		Lock: &s.mu, Context: s.ctx, Handler: cfg.Handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
-	}
-	return s, nil
 }
 
 // ListenAndServe serves on a UDP address, such as ":5688", until ctx is done or Close.
@@ -114,6 +131,9 @@ func (s *Server) Serve(socket PacketConn) error {
 	for range s.cfg.Workers {
 		s.tasks.Go(s.worker)
 	}
+	if s.cfg.dir != nil {
+		s.tasks.Go(s.upkeep)
+	}
 	s.log.Info("serving", "address", socket.LocalAddr().String())
 	err := s.read(socket)
 	s.Close()
@@ -130,8 +150,13 @@ func (s *Server) attach(socket PacketConn) error {
 	if s.socket != nil {
 		return errors.New("server: Serve called twice")
 	}
+	now := time.Now()
+	if err := s.load(now); err != nil {
+		return err
+	}
 	s.socket = socket
 	s.timer = time.AfterFunc(time.Hour, s.tick)
+	s.flush(now)
 	return nil
 }
 
@@ -205,21 +230,33 @@ func (s *Server) flush(now time.Time) {
 func (s *Server) take(now time.Time, ev session.Event) {
 	switch ev.Kind {
 	case session.EventWork:
-		select {
-		case s.work <- ev.Work:
-		default:
-			ev.Work.Busy()
-			s.engine.Done(now, ev.Work, &s.out)
-		}
+		s.hand(now, ev.Work)
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
 		s.open(ev.Session)
+		s.recheckLate(ev.Session)
+		s.deliver(now, ev.Session.Device())
+	case session.EventHeard:
+		s.deliver(now, ev.Session.Device())
 	case session.EventClosed:
 		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
 		endpointOf(ev.Session).End(ev.Err)
 	default:
 		endpointOf(ev.Session).Take(now, ev)
 	}
+}
+
+// hand gives work to the workers, if they have time for it.
+func (s *Server) hand(now time.Time, w *session.Work) {
+	if !s.draining {
+		select {
+		case s.work <- w:
+			return
+		default:
+		}
+	}
+	w.Busy() // the device comes again in a while
+	s.engine.Done(now, w, &s.out)
 }
 
 // sessionAttrs identifies a session in the log, without secrets.
@@ -229,23 +266,6 @@ func sessionAttrs(c *session.Session) []any {
 		"device", c.Device(), "session", fmt.Sprintf("%x", id[:8]),
 		"suite", c.Suite().String(), "mode", c.Mode().String(), "peer", c.Peer().String(),
 	}
-}
-
-// Close tells all devices, stops Serve and cancels the context of handlers.
-func (s *Server) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	s.closed = true
-	s.cancel()
-	if s.socket == nil {
-		return nil
-	}
-	s.engine.Close(time.Now(), &s.out)
-	s.flush(time.Now())
-	return s.socket.Close()
 }
 
 // Addr is the address of the socket, nil before Serve.
@@ -262,7 +282,7 @@ func (s *Server) Addr() net.Addr {
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.engine.Stats()
+	return Stats{ServerStats: s.engine.Stats(), Queue: s.queue.counted()}
 }
 
 // LaneStats counts what the plain lane has seen since New.

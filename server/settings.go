@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/BurntSushi/toml"
 
@@ -24,47 +25,49 @@ type Settings struct {
 	MaxUDPPayload int    `toml:"max_udp_payload"` // bytes
 	IdleTimeout   int    `toml:"idle_timeout"`    // s
 
+	Resume         bool `toml:"resume"`           // sessions by ticket
+	TicketLifetime int  `toml:"ticket_lifetime"`  // hours from the last full handshake
+	TicketRotation int  `toml:"ticket_rotation"`  // hours; 0: no new keys by itself
+	ResumeSmall    int  `toml:"resume_small"`     // in a row without a KEM key
+	ResumeSmallAge int  `toml:"resume_small_age"` // hours from the last KEM key
+
+	UpdateAfterHours   int `toml:"update_after_hours"`   // age of a session's keys; 0: any
+	UpdateAfterRecords int `toml:"update_after_records"` // sealed by them; 0: any number
+
+	SaveSessions bool `toml:"save_sessions"` // over a planned restart
+	DrainTimeout int  `toml:"drain_timeout"` // s
+
 	Routes []upstream.Route `toml:"route"` // where requests go that the server does not answer itself
 }
 
-// defaultSettings is the file that InitDir writes.
-const defaultSettings = `# A pqcoap server. Lines that start with # are comments; what they show is the default.
+// limits are those of resumption.
+func (s *Settings) limits() Limits {
+	return Limits{
+		Lifetime: time.Duration(s.TicketLifetime) * time.Hour,
+		Small:    uint8(s.ResumeSmall),
+		SmallAge: time.Duration(s.ResumeSmallAge) * time.Hour,
+	}
+}
 
-# UDP address to listen on. Without a host: all addresses of the machine.
-listen = ":5688"
+// rotation is the age of a ticket key at which it is followed by another; 0: never.
+func (s *Settings) rotation() time.Duration { return time.Duration(s.TicketRotation) * time.Hour }
 
-# Whether a device has to prove its address before the server works for it: "auto" (under
-# load only; one round trip less) or "always".
-echo = "auto"
+func (s *Settings) update() Update {
+	return Update{Age: time.Duration(s.UpdateAfterHours) * time.Hour, Records: uint64(s.UpdateAfterRecords)}
+}
 
-# Whether devices without a credential get in. They have no name, and the built-in
-# application gives them no telemetry.
-anonymous = false
-
-# Largest UDP payload sent and expected, in bytes.
-# max_udp_payload = 1232
-
-# Seconds without a record after which a session is forgotten.
-# idle_timeout = 172800
-
-# Requests for a path and what is below it can go to a plain CoAP server, or to the built-in
-# application; the longest path decides. The upstream learns the device's authenticated name
-# by a query parameter ("query:NAME") or an option ("option:NUMBER"). One that is not on
-# loopback needs unencrypted = true: what goes there is not encrypted.
-# [[route]]
-# path = "/"
-# upstream = "coap://127.0.0.1:5683"
-# identity = "query:device"
-#
-# [[route]]
-# path = "/telemetry"
-# upstream = "builtin"
-`
+// Drain is how long handlers have to end at a planned restart.
+func (s *Settings) Drain() time.Duration { return time.Duration(s.DrainTimeout) * time.Second }
 
 const (
 	minUDPPayload = 80 // an IPv6 packet of 128 bytes
 	maxUDPPayload = 65527
 	maxIdle       = 1<<31 - 1
+	maxHours      = 10 * 365 * 24
+	maxDrain      = 3600
+	// rotationsKept is how many ticket keys are needed at once at most: the file holds 16, and
+	// there has to be room for some that are made by hand.
+	rotationsKept = 12
 )
 
 // loadSettings reads server.toml.
@@ -82,7 +85,11 @@ func loadSettings(path string) (Settings, error) {
 
 // ParseSettings reads the TOML of server.toml.
 func ParseSettings(b []byte) (Settings, error) {
-	s := Settings{Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 172800}
+	s := Settings{
+		Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 172800,
+		Resume: true, TicketLifetime: 720, TicketRotation: 72, ResumeSmall: 16, ResumeSmallAge: 168,
+		SaveSessions: true, DrainTimeout: 10,
+	}
 	meta, err := toml.Decode(string(b), &s)
 	if err != nil {
 		var at toml.ParseError
@@ -92,7 +99,7 @@ func ParseSettings(b []byte) (Settings, error) {
 		return s, fmt.Errorf("%w: a value has the wrong type: want text in quotes, true or false, or a whole number", ErrDir)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return s, fmt.Errorf("%w: unknown key %q: the keys are listen, echo, anonymous, max_udp_payload, idle_timeout, and [[route]] with path, upstream, identity, unencrypted", ErrDir, unknown[0].String())
+		return s, fmt.Errorf("%w: unknown key %q: the keys, also of [[route]], are in the file that pqcoap-server init writes", ErrDir, unknown[0].String())
 	}
 	return s, s.check()
 }
@@ -103,10 +110,27 @@ func (s *Settings) check() error {
 		return fmt.Errorf("%w: listen: want an address such as \":5688\"", ErrDir)
 	case s.Echo != EchoAuto && s.Echo != EchoAlways:
 		return fmt.Errorf("%w: echo: want \"auto\" or \"always\"", ErrDir)
-	case s.MaxUDPPayload < minUDPPayload || s.MaxUDPPayload > maxUDPPayload:
-		return fmt.Errorf("%w: max_udp_payload: want %d to %d", ErrDir, minUDPPayload, maxUDPPayload)
-	case s.IdleTimeout < 1 || s.IdleTimeout > maxIdle:
-		return fmt.Errorf("%w: idle_timeout: want seconds, 1 to %d", ErrDir, maxIdle)
+	}
+	for _, n := range []struct {
+		key                string
+		value, least, most int
+	}{
+		{"max_udp_payload", s.MaxUDPPayload, minUDPPayload, maxUDPPayload},
+		{"idle_timeout", s.IdleTimeout, 1, maxIdle},
+		{"ticket_lifetime", s.TicketLifetime, 1, maxHours},
+		{"ticket_rotation", s.TicketRotation, 0, maxHours},
+		{"resume_small", s.ResumeSmall, 0, 255},
+		{"resume_small_age", s.ResumeSmallAge, 0, maxHours},
+		{"update_after_hours", s.UpdateAfterHours, 0, maxHours},
+		{"update_after_records", s.UpdateAfterRecords, 0, 1<<31 - 1},
+		{"drain_timeout", s.DrainTimeout, 0, maxDrain},
+	} {
+		if n.value < n.least || n.value > n.most {
+			return fmt.Errorf("%w: %s: want %d to %d", ErrDir, n.key, n.least, n.most)
+		}
+	}
+	if s.TicketRotation > 0 && s.TicketLifetime > rotationsKept*s.TicketRotation {
+		return fmt.Errorf("%w: ticket_rotation: want at least a part in %d of ticket_lifetime, or 0", ErrDir, rotationsKept)
 	}
 	return nil
 }

@@ -5,9 +5,70 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/BurntSushi/toml"
 
 	"github.com/pqcoap/pqcoap/server/upstream"
 )
+
+// The comments of the file that init writes tell the truth: without their marks they say what a
+// file without them does, and every setting is among them.
+func TestDefaultSettings(t *testing.T) {
+	var lines []string
+	file, _, _ := strings.Cut(defaultSettings, "# Requests for a path") // of that another test
+	for line := range strings.Lines(file) {
+		if body, ok := strings.CutPrefix(line, "# "); ok && strings.Contains(body, " = ") {
+			line = body
+		}
+		lines = append(lines, line)
+	}
+	var all map[string]any
+	text := strings.Join(lines, "")
+	if _, err := toml.Decode(text, &all); err != nil || len(all) != 14 {
+		t.Fatalf("%d settings, %v:\n%s", len(all), err, text)
+	}
+	said, err := ParseSettings([]byte(text))
+	plain, err2 := ParseSettings(nil)
+	if err != nil || err2 != nil || !reflect.DeepEqual(said, plain) {
+		t.Errorf("%+v, %v; want %+v, %v", said, err, plain, err2)
+	}
+}
+
+func TestSettingsMean(t *testing.T) {
+	s, err := ParseSettings([]byte("ticket_lifetime = 48\nticket_rotation = 4\nresume_small = 2\nresume_small_age = 3\n" +
+		"update_after_hours = 1\nupdate_after_records = 1000\ndrain_timeout = 7\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.limits(), (Limits{Lifetime: 48 * time.Hour, Small: 2, SmallAge: 3 * time.Hour}); got != want {
+		t.Errorf("limits %+v, want %+v", got, want)
+	}
+	if got, want := s.update(), (Update{Age: time.Hour, Records: 1000}); got != want {
+		t.Errorf("update %+v, want %+v", got, want)
+	}
+	if s.rotation() != 4*time.Hour || s.Drain() != 7*time.Second {
+		t.Errorf("rotation %v, drain %v", s.rotation(), s.Drain())
+	}
+}
+
+func TestSettingsRejected(t *testing.T) {
+	for _, line := range []string{
+		"ticket_lifetime = 0", "ticket_lifetime = 87601", "ticket_rotation = -1", "ticket_rotation = 59", "resume_small = 256",
+		"resume_small = -1", "resume_small_age = -1", "update_after_hours = -1", "update_after_records = -1",
+		"drain_timeout = -1", "drain_timeout = 3601", "idle_timeout = 0", "max_udp_payload = 79",
+	} {
+		key, _, _ := strings.Cut(line, " ")
+		if _, err := ParseSettings([]byte(line)); !errors.Is(err, ErrDir) || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s: error %v", line, err)
+		}
+	}
+	for _, line := range []string{"ticket_rotation = 0", "ticket_rotation = 60", "resume = false", "resume_small = 0", "drain_timeout = 0"} {
+		if _, err := ParseSettings([]byte(line)); err != nil {
+			t.Errorf("%s: error %v", line, err)
+		}
+	}
+}
 
 func TestSettingsRoutes(t *testing.T) {
 	s, err := ParseSettings([]byte(`
@@ -74,4 +135,14 @@ func TestDefaultSettingsExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Close()
+}
+
+func FuzzParseSettings(f *testing.F) {
+	f.Add([]byte(defaultSettings))
+	f.Add([]byte("echo = \"always\"\nidle_timeout = 1\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, err := ParseSettings(b); err == nil && (s.Listen == "" || s.MaxUDPPayload < minUDPPayload || s.IdleTimeout < 1) {
+			t.Errorf("accepted %+v", s)
+		}
+	})
 }

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/endpoint"
+)
+
+// recently is how long behind its last record a device is taken to be there: NATs forget it later.
+const recently = 30 * time.Second
+
+// deliver sends what waits for a device that is there; for one that is not it waits. The caller
+// holds the lock.
+func (s *Server) deliver(now time.Time, device string) {
+	of := s.queue.devices[device]
+	if of == nil || of.busy || s.draining || s.closed {
+		return
+	}
+	if s.awake(now, device) != nil {
+		of.busy = true
+		s.tasks.Go(func() { s.deliverAll(device, of) })
+	}
+}
+
+// awake is the session of a device that was heard lately; of one that was not, the next record is
+// waited for. The caller holds the lock.
+func (s *Server) awake(now time.Time, device string) *endpoint.Endpoint {
+	one := s.engine.Device(device)
+	switch {
+	case one == nil:
+		return nil
+	case now.Sub(one.Heard()) > recently:
+		one.Listen = true
+		return nil
+	}
+	return endpointOf(one)
+}
+
+// deliverAll sends what waits for a device, one after another, as long as the device answers.
+func (s *Server) deliverAll(device string, of *deviceQueue) {
+	for {
+		r, peer, ctx := s.nextQueued(device, of)
+		if r == nil {
+			return
+		}
+		m, err := peer.Do(ctx, r.message)
+		if !s.answered(r, m, err, peer) {
+			s.rest(device, of)
+			return
+		}
+	}
+}
+
+// nextQueued is what is to be sent next, and by what; nil where nothing can be.
+func (s *Server) nextQueued(device string, of *deviceQueue) (*Queued, *endpoint.Endpoint, context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue.idle(device, of)
+	if len(of.list) == 0 || s.draining || s.closed {
+		return nil, nil, nil
+	}
+	peer := s.awake(time.Now(), device)
+	if peer == nil {
+		return nil, nil, nil
+	}
+	r := of.list[0]
+	of.busy = true
+	return r, peer, r.begin()
+}
+
+// answered takes what came of sending a request; false where the device is to be waited for.
+func (s *Server) answered(r *Queued, m coap.Message, err error, peer *endpoint.Endpoint) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.stop()
+	if r.ended() {
+		return true
+	}
+	r.sent = false
+	one := s.engine.Device(r.device)
+	lost := one == nil || endpointOf(one) != peer // the session
+	switch {
+	case err == nil || !lost && !errors.Is(err, coap.ErrTimeout) && !errors.Is(err, coap.ErrBusy):
+		r.end(m, err)
+		return true
+	case r.idempotent() || errors.Is(err, coap.ErrBusy):
+		s.queue.stats.Repeated++
+	default:
+		r.end(m, errors.Join(ErrUncertain, err))
+	}
+	return lost // for the session in its place
+}
+
+// rest waits for the device to be heard.
+func (s *Server) rest(device string, of *deviceQueue) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.queue.idle(device, of)
+	if one := s.engine.Device(device); one != nil && len(of.list) > 0 {
+		one.Listen = true
+	}
+}
+
+// idle notes that nobody is sending.
+func (q *queue) idle(device string, of *deviceQueue) {
+	if of.busy = false; len(of.list) == 0 {
+		delete(q.devices, device)
+	}
+}

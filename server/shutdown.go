@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pqcoap/pqcoap/internal/session"
+)
+
+const (
+	// drainStep is how often Shutdown looks whether it can end.
+	drainStep = 10 * time.Millisecond
+	// quietTimeout is how long it waits for devices to acknowledge what they have got: those that
+	// sleep do not.
+	quietTimeout = 2 * time.Second
+)
+
+// Close tells all devices, stops Serve and cancels the context of handlers.
+func (s *Server) Close() error {
+	return s.end(func(now time.Time) error {
+		s.engine.Close(now, &s.out)
+		return nil
+	})
+}
+
+// Shutdown is for a planned restart. It has no more handlers and handshakes begin (both are
+// answered 5.03, to come again), and lets those under way end, until ctx is done. Then it ends
+// like Close; but the server of a folder, whose settings do not say otherwise, saves its sessions
+// there for the next start, and the devices notice nothing. The error is that of saving.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if s.cfg.dir == nil || !s.cfg.dir.Settings.SaveSessions {
+		if err := s.drain(ctx); err != nil {
+			return err
+		}
+		return s.Close()
+	}
+	state, err := s.suspend(ctx, func(now time.Time, state []byte) error {
+		return s.cfg.dir.saveSessions(now, s.cfg.Era, state)
+	})
+	clear(state)
+	return err
+}
+
+// Suspend is Shutdown for a server without a folder: it returns the sessions for the Config of
+// the next one. They are as secret as all keys of all sessions.
+func (s *Server) Suspend(ctx context.Context) ([]byte, error) {
+	return s.suspend(ctx, func(time.Time, []byte) error { return nil })
+}
+
+// suspend drains and ends the server, and has the sessions saved before anybody else can have the
+// socket.
+func (s *Server) suspend(ctx context.Context, save func(now time.Time, state []byte) error) (state []byte, err error) {
+	if err := s.drain(ctx); err != nil {
+		return nil, err
+	}
+	err = s.end(func(now time.Time) (err error) {
+		if state, err = s.engine.Save(); err == nil {
+			err = save(now, state)
+		}
+		return err
+	})
+	if err != nil {
+		clear(state)
+		return nil, err
+	}
+	return state, nil
+}
+
+// drain lets what is under way end, until ctx is done: handlers first, then what they have sent.
+func (s *Server) drain(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closed || s.draining {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.draining = true
+	s.owner.Drain()
+	s.mu.Unlock()
+	if err := s.until(ctx, func() bool { return s.owner.Handlers() == 0 }); err != nil {
+		return err
+	}
+	s.endObservations()
+	ctx, cancel := context.WithTimeout(ctx, quietTimeout)
+	defer cancel()
+	return s.until(ctx, s.engine.Quiet)
+}
+
+// until waits for something, which it asks for under the lock, or for the end of ctx. ErrClosed
+// where the server is closed meanwhile.
+func (s *Server) until(ctx context.Context, so func() bool) error {
+	ticker := time.NewTicker(drainStep)
+	defer ticker.Stop()
+	for {
+		s.mu.Lock()
+		closed, done := s.closed, so()
+		s.mu.Unlock()
+		switch {
+		case closed:
+			return ErrClosed
+		case done:
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// endObservations has devices ask anew for what they observe: a session that is saved does not
+// know of it.
+func (s *Server) endObservations() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.socket == nil || s.closed {
+		return
+	}
+	now := time.Now()
+	for _, one := range s.engine.Sessions() {
+		endpointOf(one).EndObservations(now)
+	}
+	s.flush(now)
+}
+
+// end ends the sessions in one way or the other, then Serve.
+func (s *Server) end(sessions func(now time.Time) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.closed = true
+	s.cancel()
+	s.queue.close()
+	if s.socket == nil {
+		return nil
+	}
+	now := time.Now()
+	err := sessions(now)
+	s.flush(now)
+	return errors.Join(err, s.socket.Close())
+}
+
+// load goes on with the sessions that the server before has saved. The caller holds the lock.
+func (s *Server) load(now time.Time) error {
+	state := s.cfg.Sessions
+	s.cfg.Sessions = nil
+	if dir := s.cfg.dir; dir != nil {
+		s.devices = dir.Devices.Version()
+		saved, err := dir.takeSessions(now)
+		switch {
+		case errors.Is(err, errSessions):
+			s.log.Warn("devices resume or do a handshake", "error", err)
+		case err != nil:
+			return err
+		}
+		state = saved
+	}
+	if state == nil {
+		return nil
+	}
+	defer clear(state)
+	if err := s.engine.Load(now, state); err != nil {
+		if !errors.Is(err, session.ErrState) {
+			return err
+		}
+		s.log.Warn("devices resume or do a handshake", "error", err)
+	}
+	s.log.Info("sessions go on", "sessions", s.engine.Stats().Sessions)
+	return nil
+}

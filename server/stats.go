@@ -1,0 +1,24 @@
+package server
+
+import "github.com/pqcoap/pqcoap/internal/session"
+
+// Stats counts what a server has seen.
+type Stats struct {
+	session.ServerStats
+	Queue QueueStats
+}
+
+// QueueStats counts the requests of [Server.Queue].
+type QueueStats struct {
+	Queued    uint64
+	Full      uint64 // refused with ErrQueueFull
+	Answered  uint64
+	Repeated  uint64 // sent once more, since no answer had come
+	Expired   uint64
+	Replaced  uint64
+	Cancelled uint64
+	Failed    uint64 // for any other reason
+
+	Waiting int // now, those that wait for their answer among them
+	Bytes   int // of these
+}

@@ -15,8 +15,8 @@ func initCommand() cli.Command {
 		Name:  "init",
 		Args:  "-dir DIR [-suite N]",
 		Short: "make a server's folder and its key",
-		Long: `Init makes a server's folder: its long-term key, secrets, and server.toml with its
-settings. In a folder that exists it adds a key of another suite. Devices pin the key or
+		Long: `Init makes a server's folder: its long-term key, secrets, the key of resumption tickets,
+and server.toml with its settings. In a folder that exists it adds a key of another suite. Devices pin the key or
 its fingerprint, so keep the folder safe, and a copy of it.`,
 		Examples: `
 			pqcoap-server init -dir /var/lib/pqcoap

@@ -17,7 +17,8 @@ func program() *cli.Program {
 		About: `pqcoap-server takes CoAP requests of devices over a post-quantum channel: keys are
 agreed by ML-KEM, requests travel in AES-GCM records, all on one UDP port.`,
 		Commands: []cli.Command{
-			initCommand(), enrollCommand(), runCommand(), fingerprintCommand(), demoCommand(),
+			initCommand(), enrollCommand(), runCommand(), fingerprintCommand(), rotateCommand(),
+			demoCommand(),
 		},
 		Examples: `
 			pqcoap-server demo

@@ -16,7 +16,7 @@ func command(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 func TestHelp(t *testing.T) {
-	names := []string{"init", "enroll", "run", "fingerprint", "demo"}
+	names := []string{"init", "enroll", "run", "fingerprint", "rotate-tickets", "demo"}
 	_, overview, _ := command(t, "help")
 	for _, name := range names {
 		code, out, errs := command(t, name, "-h")
@@ -58,6 +58,8 @@ func TestUsageErrors(t *testing.T) {
 		{"run", "-dir DIR is missing"},
 		{"run -dir x y", "want no arguments, have 1"},
 		{"fingerprint", "-dir DIR is missing"},
+		{"rotate-tickets", "-dir DIR is missing"},
+		{"rotate-tickets -dir x y", "want no arguments, have 1"},
 		{"demo x", "want no arguments, have 1"},
 		{"demonstrate", "no command \"demonstrate\""},
 	}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/pqcoap/pqcoap/internal/cli"
 	"github.com/pqcoap/pqcoap/server"
@@ -22,8 +23,13 @@ func runCommand() cli.Command {
 /.well-known/core, /time, /echo, and /telemetry, which keeps SenML readings in
 telemetry.log of the folder and answers when they are on the disk. Requests can go to plain
 CoAP servers instead: with -upstream all of them, but those for paths that a [[route]] in
-server.toml is for. The first line of output is the address that it listens on. SIGINT and SIGTERM end it: it tells its devices, writes
-what is left, and exits with 0.`,
+server.toml is for. The first line of output is the address that it listens on.
+
+SIGINT and SIGTERM end it: it answers the requests under way (drain_timeout in server.toml),
+saves its sessions to sessions.cbor, encrypted, and exits with 0. The next run takes that
+file and goes on with the sessions; devices notice nothing. With save_sessions = false it
+tells the devices instead. A second signal ends it at once. After a crash devices are told
+that their session is gone, and resume by their tickets.`,
 		Examples: `
 			pqcoap-server run -dir /var/lib/pqcoap
 			pqcoap-server run -dir /var/lib/pqcoap -listen 127.0.0.1:0 -echo always
@@ -94,14 +100,26 @@ func serve(ctx context.Context, std cli.Streams, folder *server.Dir) (err error)
 		return err
 	}
 	fmt.Fprintf(std.Out, "listening on %s\n", socket.LocalAddr())
-	stop := context.AfterFunc(ctx, func() { srv.Close() })
-	defer stop()
-	if err := srv.Serve(socket); !errors.Is(err, server.ErrClosed) {
+	ended := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() { ended <- shutdown(srv, folder.Settings.Drain()) })
+	err = srv.Serve(socket)
+	var unsaved error
+	if !stop() { // it has begun
+		unsaved = <-ended
+	}
+	if !errors.Is(err, server.ErrClosed) {
 		return err
 	}
 	st := srv.Stats()
 	std.Log.Info("stopped", "sessions", st.Confirmed, "refused", st.Refused, "rejected", st.Rejected, "replayed", st.Replayed)
-	return nil
+	return unsaved
+}
+
+// shutdown ends a server, and gives what is under way some time.
+func shutdown(srv *server.Server, drain time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	return srv.Shutdown(ctx)
 }
 
 // listen opens the server's socket.

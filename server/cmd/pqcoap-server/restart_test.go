@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pqcoap/pqcoap/internal/cli"
 	"github.com/pqcoap/pqcoap/node"
@@ -59,6 +60,9 @@ func start(t *testing.T, dir, listen string) *running {
 	}
 	if r.addr, err = netip.ParseAddrPort(addr); err != nil {
 		t.Fatal(err)
+	}
+	for !strings.Contains(r.log.String(), "msg=serving") { // before that there is nothing to save
+		time.Sleep(time.Millisecond)
 	}
 	return r
 }

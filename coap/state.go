@@ -21,7 +21,7 @@ const (
 func (c *Conn) Quiet() bool {
 	s := &c.server
 	for _, x := range c.open {
-		if !x.watching && x.idle() {
+		if !x.idle() {
 			return false
 		}
 	}

@@ -59,6 +59,11 @@ func TestQuiet(t *testing.T) {
 	if p.conns[1].Quiet() {
 		t.Error("quiet with a request handled")
 	}
+	for until := p.now.Add(200 * ms); p.now.Before(until) && p.step(); {
+	}
+	if p.conns[0].recovery.head != nil || p.conns[0].Quiet() {
+		t.Error("quiet with a request that has been acknowledged and not answered")
+	}
 	p.finish(0, id)
 	p.run(time.Minute, func() bool { return p.conns[1].Quiet() })
 	if !p.conns[0].Quiet() {

@@ -5,17 +5,20 @@ import "time"
 // A clock notices that the machine has slept. Then the wall clock has moved on and the monotonic
 // one, by which the runtime's timers and most differences of times go, has not. The zero value is
 // ready to use.
-type clock struct{ last time.Time }
+type clock struct {
+	last time.Time // when it was looked at, by both
+	wall time.Time // the same, by the wall clock alone
+}
 
 // skipped is by how much the wall clock has run ahead of the monotonic one since it was called
 // before, negative where it was set back.
 func (c *clock) skipped(now time.Time) time.Duration {
-	last := c.last
-	c.last = now
-	if last.IsZero() {
+	before := *c
+	c.last, c.wall = now, now.Round(0) // which leaves the wall clock's time
+	if before.last.IsZero() {
 		return 0
 	}
-	return now.Round(0).Sub(last.Round(0)) - now.Sub(last)
+	return c.wall.Sub(before.wall) - now.Sub(before.last)
 }
 
 // doubtful is how long a machine has to have slept until its session is asked for a sign of life

@@ -26,8 +26,8 @@ type Socket interface {
 	Close() error
 }
 
-// An Answer responds to a request of a device; nil is no response. It is called for one request at
-// a time.
+// An Answer responds to a request of a device; nil is no response. It may take its time, and is
+// called for many requests at once.
 type Answer func(device string, m coap.Message) *coap.Message
 
 // receiveBuffer holds the largest UDP payload.
@@ -141,11 +141,22 @@ func (s *Server) take(now time.Time, ev session.Event) {
 	case session.EventOpen:
 		s.opened++
 	case session.EventRequest:
-		if m := s.answer(ev.Session.Device(), ev.Message); m != nil {
-			// A session that has ended meanwhile wants no response.
-			s.engine.Respond(now, ev.Session, ev.ID, *m, nil, &s.out)
-		}
+		engine := s.engine
+		s.tasks.Go(func() { s.respond(engine, ev) })
 	}
+}
+
+func (s *Server) respond(engine *session.Server, ev session.Event) {
+	m := s.answer(ev.Session.Device(), ev.Message)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m == nil || engine != s.engine || s.closed {
+		return
+	}
+	now := time.Now()
+	// A session that has ended meanwhile wants no response.
+	s.engine.Respond(now, ev.Session, ev.ID, *m, nil, &s.out)
+	s.flush(now)
 }
 
 // Close ends the server without a word.

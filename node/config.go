@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -88,7 +89,7 @@ type file struct {
 const maxConfigFile = 64 << 10
 
 // LoadConfig reads a device's configuration file. The file holds a private key: one that
-// others may read is refused.
+// others may read is refused. A state file is named from the folder of the file.
 func LoadConfig(path string) (Config, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -107,6 +108,9 @@ func LoadConfig(path string) (Config, error) {
 	cfg, err := ParseConfig(b)
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if cfg.State != "" && !filepath.IsAbs(cfg.State) {
+		cfg.State = filepath.Join(filepath.Dir(path), cfg.State)
 	}
 	return cfg, nil
 }

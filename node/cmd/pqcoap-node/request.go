@@ -133,7 +133,7 @@ func requestSetup(do exchange, b *body) func(*flag.FlagSet) cli.Action {
 	}
 }
 
-// request opens a session, makes one request and closes it.
+// request opens a session, makes one request and closes it, or has it sleep.
 func (t *target) request(ctx context.Context, std cli.Streams, path string, do exchange, b *body) (coap.Message, error) {
 	cfg, err := t.config()
 	if err != nil {
@@ -150,7 +150,7 @@ func (t *target) request(ctx context.Context, std cli.Streams, path string, do e
 	if err != nil {
 		return coap.Message{}, err
 	}
-	defer conn.Close()
+	defer hangUp(conn, cfg, std.Log)
 	answer, err := do(ctx, conn, path, b)
 	if err != nil {
 		return answer, fmt.Errorf("%s: %w", path, t.explain(err))

@@ -132,6 +132,7 @@ func (l *link) open(now time.Time) {
 	l.end = endpoint.New(c.owner, &engine{l})
 	id := l.device.Result().SessionID
 	l.end.SessionID = hex.EncodeToString(id[:])
+	logKeys(l)
 	if !l.woken {
 		c.cfg.Memory.note(c.server, now, l.device.Result(), l.device.RTT())
 		if !l.device.Stats().Resumed {

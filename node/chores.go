@@ -22,14 +22,14 @@ const (
 
 // A probe is a ping that asks whether the session is still there.
 type probe struct {
-	link  *link
+	link  *strand
 	id    uint64
 	until time.Time
 	doubt bool          // requests wait for it
 	done  chan struct{} // closed when it is answered or the session has ended
 }
 
-func (p *probe) is(l *link, id uint64) bool { return p != nil && p.link == l && p.id == id }
+func (p *probe) is(l *strand, id uint64) bool { return p != nil && p.link == l && p.id == id }
 
 // now is the time. Where the machine has slept meanwhile the session is in doubt. The caller holds
 // the lock.
@@ -44,14 +44,14 @@ func (c *Conn) now() time.Time {
 
 // ask sends a ping. The caller holds the lock.
 func (c *Conn) ask(now time.Time, doubt bool) {
-	if !c.current.isOpen() {
+	if !c.active.isOpen() {
 		return
 	}
 	if c.probe != nil {
 		c.probe.doubt = c.probe.doubt || doubt
 		return
 	}
-	l := c.current
+	l := c.active
 	id, err := l.device.Ping(now, &l.out)
 	if err != nil {
 		return
@@ -98,7 +98,7 @@ func (c *Conn) settle(now time.Time) {
 }
 
 // underWay tells whether a session is open or begins.
-func (c *Conn) underWay() bool { return c.current != nil && c.current.err == nil }
+func (c *Conn) underWay() bool { return c.active != nil && c.active.err == nil }
 
 // due is when settle has something to do next, zero if never.
 func (c *Conn) due() time.Time {
@@ -114,7 +114,7 @@ func (c *Conn) due() time.Time {
 	switch {
 	case c.wanted:
 		sooner(c.pauseUntil)
-	case !c.current.isOpen() || c.sleeping:
+	case !c.active.isOpen() || c.sleeping:
 		return at
 	case c.probe != nil:
 		sooner(c.probe.until)
@@ -131,7 +131,7 @@ func (c *Conn) due() time.Time {
 // server knows the one that has replaced it.
 func (c *Conn) retire(now time.Time) {
 	l := c.old
-	if l == nil || now.Before(c.oldUntil) && (!l.end.Idle() || !c.current.heard) {
+	if l == nil || now.Before(c.oldUntil) && (!l.end.Idle() || !c.active.heard) {
 		return
 	}
 	l.device.Close(now, &l.out)
@@ -173,7 +173,7 @@ func (c *Conn) refresh(now time.Time) {
 	if c.fullAt.IsZero() || c.fullAt.After(now) { // not known, or the clock has been set back
 		c.fullAt = now.Round(0)
 	}
-	if c.cfg.FreshAfter < 0 || c.sleeping || c.fresh != nil || c.old != nil || !c.current.isOpen() || now.Before(c.freshAt()) {
+	if c.cfg.FreshAfter < 0 || c.sleeping || c.fresh != nil || c.old != nil || !c.active.isOpen() || now.Before(c.freshAt()) {
 		return
 	}
 	l, err := c.dial(now, nil)
@@ -194,9 +194,9 @@ func (c *Conn) freshFailed(now time.Time, err error) {
 
 // moveTo has requests go to a session that has opened beside the one there is, and observations
 // open anew in it.
-func (c *Conn) moveTo(now time.Time, l *link) {
+func (c *Conn) moveTo(now time.Time, l *strand) {
 	c.fresh, c.freshPause, c.freshRetry = nil, 0, time.Time{}
-	c.old, c.oldUntil, c.current = c.current, now.Add(retirement), l
+	c.old, c.oldUntil, c.active = c.active, now.Add(retirement), l
 	if c.probe != nil {
 		c.probed()
 	}

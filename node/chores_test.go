@@ -40,7 +40,7 @@ func TestKeepAliveSilence(t *testing.T) {
 		w.net.Filter(func(simnet.Datagram) simnet.Verdict { return simnet.Verdict{Drop: true} })
 		time.Sleep(cfg.KeepAlive + silence + time.Second)
 		c.mu.Lock()
-		if c.current.isOpen() {
+		if c.active.isOpen() {
 			t.Error("the session is taken to be open still")
 		}
 		c.mu.Unlock()
@@ -48,7 +48,7 @@ func TestKeepAliveSilence(t *testing.T) {
 		w.net.Filter(nil)
 		time.Sleep(lastPause + time.Minute)
 		c.mu.Lock()
-		if !c.current.isOpen() {
+		if !c.active.isOpen() {
 			t.Error("no session has begun")
 		}
 		c.mu.Unlock()
@@ -163,8 +163,8 @@ func TestFreshTakesOver(t *testing.T) {
 		c.mu.Lock()
 		c.refresh(time.Now().Add(time.Minute))
 		now := time.Now()
-		c.current.device.Close(now, &c.current.out)
-		c.current.flush(now)
+		c.active.device.Close(now, &c.active.out)
+		c.active.flush(now)
 		c.settle(now)
 		c.mu.Unlock()
 		w.ask(c)

@@ -44,9 +44,9 @@ type Conn struct {
 	mu       sync.Mutex
 	owner    *endpoint.Owner
 	clock    clock
-	current  *link // of the session that is open, or begins, or was the last; nil before the first
-	fresh    *link // begins beside it, with a full handshake
-	old      *link // has been replaced, until its requests have ended
+	active   *strand // of the session that is open, or begins, or was the last; nil before the first
+	fresh    *strand // begins beside it, with a full handshake
+	old      *strand // has been replaced, until its requests have ended
 	oldUntil time.Time
 
 	wanted     bool      // the next session begins without a request
@@ -145,9 +145,9 @@ func (c *Conn) read() {
 // receive gives a datagram to the session it is for. Devices have no connection IDs, so each
 // session tries, in place: all but the last get a copy. What opens in none changes none.
 func (c *Conn) receive(now time.Time, datagram []byte) {
-	links := []*link{c.current, c.fresh, c.old}
+	links := []*strand{c.active, c.fresh, c.old}
 	if c.fresh != nil && len(datagram) > 0 && datagram[0]>>6 == 1 { // not a record (docs/protocol.md section 1)
-		links = []*link{c.fresh}
+		links = []*strand{c.fresh}
 	}
 	for _, l := range links {
 		if l == nil || l.err != nil {
@@ -165,7 +165,7 @@ func (c *Conn) receive(now time.Time, datagram []byte) {
 }
 
 // notePath remembers what the path carries. It may have become less within a session.
-func (c *Conn) notePath(now time.Time, l *link) {
+func (c *Conn) notePath(now time.Time, l *strand) {
 	configured := c.cfg.MaxUDPPayload
 	if configured == 0 {
 		configured = session.MaxUDPPayload
@@ -187,7 +187,7 @@ func (c *Conn) Close() error {
 // shut is Close, with the lock held, which it gives back.
 func (c *Conn) shut(now time.Time) error {
 	c.sleeping = true // nothing begins any more
-	for _, l := range []*link{c.old, c.fresh, c.current} {
+	for _, l := range []*strand{c.old, c.fresh, c.active} {
 		if l != nil && l.err == nil {
 			l.device.Close(now, &l.out)
 			l.flush(now)

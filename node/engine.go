@@ -9,7 +9,7 @@ import (
 )
 
 // An engine is the CoAP of one session, as its endpoint sees it.
-type engine struct{ *link }
+type engine struct{ *strand }
 
 func (e *engine) Request(now time.Time, m coap.Message, opt coap.RequestOptions) (uint64, error) {
 	return e.device.Request(now, m, opt, &e.out)
@@ -83,7 +83,7 @@ func (c *Conn) Done() <-chan struct{} { return c.gone }
 func (c *Conn) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.current.device.Stats()
+	return c.active.device.Stats()
 }
 
 // Session describes the current session: its ID, suite, mode and parameters. It is nil while
@@ -91,12 +91,12 @@ func (c *Conn) Stats() Stats {
 func (c *Conn) Session() *handshake.Result {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.current.device.Result()
+	return c.active.device.Result()
 }
 
 // Woken tells whether the current session was saved by [Conn.Sleep] and has been gone on with.
 func (c *Conn) Woken() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.current.woken
+	return c.active.woken
 }

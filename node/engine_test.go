@@ -107,7 +107,7 @@ func TestEngineClose(t *testing.T) {
 		c := w.dial(w.config())
 		defer c.Close()
 		w.ask(c)
-		e := &engine{c.current}
+		e := &engine{c.active}
 		if err := e.Close(); err != nil {
 			t.Error(err)
 		}

@@ -12,7 +12,7 @@ const keyLogFile = "PQCOAP_KEYLOG"
 
 // logKeys writes down what a record of the session can be opened with, before the first leaves. It
 // is for the test which looks for nonces that are used twice: see conformance/nonces.
-func logKeys(l *link) {
+func logKeys(l *strand) {
 	f, err := os.OpenFile(os.Getenv(keyLogFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		panic(err) // records would leave that nobody can attribute

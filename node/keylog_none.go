@@ -3,4 +3,4 @@
 package node
 
 // logKeys does nothing: no build writes secrets down but that of a test.
-func logKeys(*link) {}
+func logKeys(*strand) {}

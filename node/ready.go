@@ -41,7 +41,7 @@ func (c *Conn) ready(ctx context.Context) (*endpoint.Endpoint, error) {
 }
 
 // failure is why a handshake has failed, nil where it has not.
-func (l *link) failure() error {
+func (l *strand) failure() error {
 	if l == nil {
 		return nil
 	}
@@ -54,14 +54,14 @@ func (l *link) failure() error {
 }
 
 // next returns the endpoint, or what to wait for, and whose handshake that is if it is one.
-func (c *Conn) next() (end *endpoint.Endpoint, begins *link, wait <-chan struct{}, err error) {
+func (c *Conn) next() (end *endpoint.Endpoint, begins *strand, wait <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || c.sleeping {
 		return nil, nil, nil, ErrClosed
 	}
 	now := c.now()
-	l := c.current
+	l := c.active
 	switch {
 	case l.isOpen() && c.probe != nil && c.probe.doubt:
 		return nil, nil, c.probe.done, nil
@@ -76,7 +76,7 @@ func (c *Conn) next() (end *endpoint.Endpoint, begins *link, wait <-chan struct{
 		return nil, nil, nil, err
 	}
 	c.settle(now)
-	return nil, c.current, c.current.begun, nil
+	return nil, c.active, c.active.begun, nil
 }
 
 // after is closed when d has passed.
@@ -91,7 +91,7 @@ func after(d time.Duration) <-chan struct{} {
 func (c *Conn) giveUp(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	l := c.current
+	l := c.active
 	switch {
 	case l == nil:
 	case l.err != nil:
@@ -108,7 +108,7 @@ func (c *Conn) start(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	c.current, c.wanted = l, false
+	c.active, c.wanted = l, false
 	l.flush(now)
 	return nil
 }
@@ -116,7 +116,7 @@ func (c *Conn) start(now time.Time) error {
 // lost notes that the session has ended which requests went to, or would have gone to, and when
 // the next may begin. A server that has lost its sessions has lost those of thousands: they come
 // back over a while.
-func (c *Conn) lost(now time.Time, l *link, err error) {
+func (c *Conn) lost(now time.Time, l *strand, err error) {
 	c.owner.Log.Debug("session ended", "reason", err)
 	switch {
 	case l.end == nil:
@@ -130,7 +130,7 @@ func (c *Conn) lost(now time.Time, l *link, err error) {
 	}
 	c.wanted = c.cfg.KeepAlive > 0 || errors.Is(err, session.ErrReset)
 	if c.fresh != nil { // it is what comes next
-		c.current, c.fresh = c.fresh, nil
+		c.active, c.fresh = c.fresh, nil
 	}
 }
 

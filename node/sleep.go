@@ -60,7 +60,7 @@ func (c *Conn) Sleep(ctx context.Context) error {
 // save ends the session and returns what goes on with it, nothing where there is none.
 // session.ErrUnderWay where it is too early.
 func (c *Conn) save(now time.Time) ([]byte, error) {
-	l := c.current
+	l := c.active
 	switch {
 	case !l.isOpen() && c.underWay(), c.old != nil && !c.old.end.Idle():
 		return nil, session.ErrUnderWay
@@ -114,14 +114,14 @@ func (c *Conn) wake(now time.Time) {
 }
 
 func (c *Conn) restore(now time.Time, saved []byte) {
-	l := c.newLink()
+	l := c.newStrand()
 	l.woken = true
 	var err error
 	if l.device, err = session.RestoreDevice(now, c.deviceConfig(now), saved); err != nil {
 		c.owner.Log.Info("the session that was saved is not gone on with", "reason", err)
 		return
 	}
-	c.current = l
+	c.active = l
 	c.sentAt = now
 	l.flush(now)
 	c.settle(now)

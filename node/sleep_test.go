@@ -235,7 +235,7 @@ func TestWakeElsewhere(t *testing.T) {
 		defer other.kill()
 		other.mu.Lock()
 		other.wake(time.Now())
-		if other.current != nil || other.ticket == nil {
+		if other.active != nil || other.ticket == nil {
 			t.Error("the session of another server is gone on with, or its ticket is lost")
 		}
 		other.mu.Unlock()

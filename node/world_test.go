@@ -122,7 +122,7 @@ func (w *world) ask(c *Conn) {
 func (c *Conn) kill() {
 	c.mu.Lock()
 	c.closed = true
-	for _, l := range []*link{c.current, c.fresh, c.old} {
+	for _, l := range []*strand{c.active, c.fresh, c.old} {
 		if l != nil {
 			l.timer.Stop()
 		}
@@ -159,7 +159,7 @@ func (c *Conn) by(t *testing.T, want string) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if got := c.current.origin(); got != want {
+	if got := c.active.origin(); got != want {
 		t.Errorf("the session has begun by %s, want %s", got, want)
 	}
 }

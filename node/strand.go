@@ -14,9 +14,9 @@ import (
 // errMoved is how requests fail that were open too long in a session which another has replaced.
 var errMoved = fmt.Errorf("%w: another has taken its place", session.ErrClosed)
 
-// A link is one session of a Conn, from the first datagram of its handshake on. It is under the
+// A strand is one session of a Conn, from the first datagram of its handshake on. It is under the
 // Conn's lock.
-type link struct {
+type strand struct {
 	conn   *Conn
 	device *session.Device
 	begun  chan struct{}      // closed when the handshake has ended, well or not
@@ -28,16 +28,16 @@ type link struct {
 	timer  *time.Timer
 }
 
-func (c *Conn) newLink() *link {
-	l := &link{conn: c, begun: make(chan struct{})}
+func (c *Conn) newStrand() *strand {
+	l := &strand{conn: c, begun: make(chan struct{})}
 	l.timer = time.AfterFunc(time.Hour, l.tick)
 	l.timer.Stop()
 	return l
 }
 
-// dial makes a link that begins a handshake, or a resumption where there is a state for it.
-func (c *Conn) dial(now time.Time, resume *handshake.ResumptionState) (*link, error) {
-	l := c.newLink()
+// dial makes a strand that begins a handshake, or a resumption where there is a state for it.
+func (c *Conn) dial(now time.Time, resume *handshake.ResumptionState) (*strand, error) {
+	l := c.newStrand()
 	cfg := c.deviceConfig(now)
 	cfg.Resume = resume
 	var err error
@@ -66,10 +66,10 @@ func (c *Conn) deviceConfig(now time.Time) session.DeviceConfig {
 }
 
 // isOpen tells whether requests can be made.
-func (l *link) isOpen() bool { return l != nil && l.end != nil && l.err == nil }
+func (l *strand) isOpen() bool { return l != nil && l.end != nil && l.err == nil }
 
 // receive takes a datagram, and tells whether it was for this session.
-func (l *link) receive(now time.Time, datagram []byte) bool {
+func (l *strand) receive(now time.Time, datagram []byte) bool {
 	mine := l.device.Receive(now, datagram, &l.out)
 	l.heard = l.heard || mine
 	l.flush(now)
@@ -77,7 +77,7 @@ func (l *link) receive(now time.Time, datagram []byte) bool {
 }
 
 // tick runs when the session's deadline has come.
-func (l *link) tick() {
+func (l *strand) tick() {
 	c := l.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,7 +91,7 @@ func (l *link) tick() {
 }
 
 // flush takes events, sends and arms the timer.
-func (l *link) flush(now time.Time) {
+func (l *strand) flush(now time.Time) {
 	for ev, ok := l.device.Next(); ok; ev, ok = l.device.Next() {
 		l.take(now, ev)
 	}
@@ -110,7 +110,7 @@ func (l *link) flush(now time.Time) {
 }
 
 // take acts on one event.
-func (l *link) take(now time.Time, ev session.Event) {
+func (l *strand) take(now time.Time, ev session.Event) {
 	c := l.conn
 	switch {
 	case ev.Kind == session.EventOpen:
@@ -127,7 +127,7 @@ func (l *link) take(now time.Time, ev session.Event) {
 }
 
 // open has requests go to the session from here on.
-func (l *link) open(now time.Time) {
+func (l *strand) open(now time.Time) {
 	c := l.conn
 	l.end = endpoint.New(c.owner, &engine{l})
 	id := l.device.Result().SessionID
@@ -149,7 +149,7 @@ func (l *link) open(now time.Time) {
 }
 
 // origin is how the session has come about, for the log.
-func (l *link) origin() string {
+func (l *strand) origin() string {
 	switch {
 	case l.woken:
 		return "waking"
@@ -160,7 +160,7 @@ func (l *link) origin() string {
 }
 
 // ended fails what is open in the session.
-func (l *link) ended(now time.Time, err error) {
+func (l *strand) ended(now time.Time, err error) {
 	c := l.conn
 	l.timer.Stop()
 	c.notePath(now, l)

@@ -1,7 +1,7 @@
 # RACE=1 runs the tests under the race detector. FUZZ is the time of all fuzzing in seconds.
 FUZZ ?= 60
 
-.PHONY: build test fuzz demo performance ci
+.PHONY: build test interop fuzz demo performance ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./...
@@ -12,6 +12,15 @@ test:
 	@test "$$(id -u)" = 0 && { modinfo sch_netem || command -v linux.uml; } >/dev/null 2>&1 || \
 	  printf '\n%s\n%s\n\n' 'SKIPPED: conformance/netem, which needs root, and sch_netem in the kernel or' \
 	  'the package user-mode-linux. Where CI=true it is a failure.'
+	@command -v coap-client-notls >/dev/null && command -v coap-server-notls >/dev/null && command -v node >/dev/null && \
+	  test -d conformance/interop/nodecoap/node_modules || printf '\n%s\n%s\n\n' \
+	  'SKIPPED: some of conformance/interop, which needs the package libcoap3-bin, Node.js, and' \
+	  'npm ci in conformance/interop/nodecoap. Where CI=true it is a failure.'
+
+# With CoAP software that is not ours: libcoap3-bin and Node.js have to be there.
+interop:
+	cd conformance/interop/nodecoap && npm ci --no-audit --no-fund --ignore-scripts
+	go test -count=1 -v ./conformance/interop
 
 fuzz:
 	.ci/fuzz $(FUZZ)

@@ -49,7 +49,8 @@ type Config struct {
 	// one message ID, and a peer's tokens may be any.
 	Peer bool
 	// Forward: a request with critical options that are not known but safe to forward is
-	// delivered nevertheless, for a proxy (RFC 7252 section 5.7.1).
+	// delivered nevertheless, and a response whatever options it has, for a proxy (RFC 7252
+	// section 5.7.1), which has to look at them.
 	Forward    bool
 	Rand       io.Reader // must not fail
 	MaxMessage int       // bytes of the largest message that fits a datagram; 1152 if 0
@@ -278,7 +279,7 @@ func (c *Conn) Receive(now time.Time, datagram []byte, out *Batch) {
 		c.receiveEmpty(now, m, len(datagram), out)
 	case isRequest(m.Code):
 		c.receiveRequest(now, m, err != nil, out)
-	case err == nil && c.understood(m.Options):
+	case err == nil && (c.config.Forward || c.understood(m.Options)):
 		c.receiveResponse(now, m, len(datagram), out)
 	case m.Type == message.Confirmable: // RFC 7252 section 5.4.1
 		c.empty(message.Reset, m.MessageID, out)

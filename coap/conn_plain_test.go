@@ -98,8 +98,13 @@ func newPlainPath(t testing.TB, seed uint64, loss float64, peer testEnd, config 
 
 func (p *plainPath) post(body []byte, o RequestOptions) {
 	p.t.Helper()
+	p.start(Message{Code: codes.POST, Options: uriPath("hs"), Payload: body}, o)
+}
+
+func (p *plainPath) start(m Message, o RequestOptions) {
+	p.t.Helper()
 	var out Batch
-	id, err := p.device.Request(p.now, Message{Code: codes.POST, Options: uriPath("hs"), Payload: body}, o, &out)
+	id, err := p.device.Request(p.now, m, o, &out)
 	if err != nil {
 		p.t.Fatalf("Request: %v", err)
 	}

@@ -2,6 +2,7 @@ package coap
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/plgd-dev/go-coap/v3/message"
@@ -67,6 +68,9 @@ type exchange struct {
 // newExchange checks that a request can be sent.
 func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 	m.Token, m.Type, m.MessageID = nil, message.Confirmable, 0
+	if value, found := option(m.Options, optionEcho); found && c.config.Peer { // which a newer one replaces
+		o.Echo, m.Options = value, withoutEcho(m.Options)
+	}
 	payload := m.Payload
 	m.Payload = nil
 	if !isRequest(m.Code) || !wellFormed(&m) || len(o.Echo) > largestEcho {
@@ -102,6 +106,10 @@ func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 		return nil, ErrTooLarge
 	}
 	return x, x.stream(o)
+}
+
+func withoutEcho(options message.Options) message.Options {
+	return slices.DeleteFunc(slices.Clone(options), func(o message.Option) bool { return o.ID == optionEcho })
 }
 
 // next returns an item that was never sent, nil if there is none or if it has to wait.
@@ -199,8 +207,8 @@ func (x *exchange) fill(it *item, m *Message) bool {
 	c := x.conn
 	m.Code, m.Token = x.message.Code, c.tokenOf(x, it)
 	for _, o := range x.message.Options {
-		if it.kind == itemPull && (o.ID == message.ContentFormat || o.ID == message.Observe) {
-			continue // a pull has no payload, and is no registration
+		if it.kind == itemPull && (o.ID == message.ContentFormat || o.ID == message.Observe || o.ID == message.ETag) {
+			continue // a pull has no payload, is no registration, and validates nothing
 		}
 		m.Options = append(m.Options, o)
 	}

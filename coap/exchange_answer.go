@@ -244,6 +244,7 @@ func (x *exchange) begin(now time.Time, szx uint8) {
 // deliver ends the exchange. On the plain lane it stays, for Refetch.
 func (x *exchange) deliver(m Message) {
 	c := x.conn
+	x.changes = 0
 	if x.observed(&m) {
 		return
 	}

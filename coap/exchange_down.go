@@ -24,7 +24,13 @@ type download struct {
 	twins    int     // how many
 	parked   []*item // pulls that the peer has and will answer
 	refusals int
+	changes  int // of what is held of the response
 }
+
+// mostChanges is how often a response may change while its blocks come. Without a bound a peer
+// whose every block has another ETag is asked as fast as it answers. On the plain lane anybody
+// can bring about a change.
+const mostChanges = 16
 
 // expect sets how many blocks to pull before the first has come.
 func (x *exchange) expect(body int) {
@@ -113,6 +119,10 @@ func (x *exchange) take(now time.Time, m *Message, b Block) {
 		x.decline(b)
 		return
 	case b.SZX < x.download.szx || !bytes.Equal(etag, x.etag):
+		if x.changes++; x.changes > mostChanges && x.conn.trusted() {
+			x.conn.fail(x, ErrTransfer)
+			return
+		}
 		x.discard(now)
 	}
 	if x.got.size == 0 {

@@ -187,6 +187,31 @@ func TestETagChange(t *testing.T) {
 	}
 }
 
+// A response whose every block is one of another is given up, and not asked for until the
+// time is over. The stored response that the request names is not named in a pull: libcoap's
+// server takes that for the response which the pull belongs to.
+func TestETagChangesForever(t *testing.T) {
+	asked := 0
+	peer := &scriptedPeer{answer: func(_ time.Time, m *Message, reply func(Message)) {
+		asked++
+		b, pull, _ := optionBlock(m.Options, message.Block2)
+		if _, found := option(m.Options, message.ETag); found == (pull && b.Number > 0) {
+			t.Errorf("ETag %v in %v", found, m)
+		}
+		b.More, b.SZX = true, 2
+		reply(Message{Type: message.Acknowledgement, Code: codes.Content, Token: m.Token, MessageID: m.MessageID, Payload: testBody(64, 1),
+			Options: message.Options{{ID: message.ETag, Value: []byte{byte(asked)}}, {ID: message.Block2, Value: appendUint(nil, b.Value())}}})
+	}}
+	p := newPlainPath(t, 1, 0, peer, Config{Peer: true})
+	p.start(Message{Code: codes.GET, Options: message.Options{{ID: message.ETag, Value: []byte{0}}}}, RequestOptions{})
+	if e := p.result(); !errors.Is(e.Err, ErrTransfer) {
+		t.Errorf("event %d, error %v", e.Kind, e.Err)
+	}
+	if asked > 3*mostChanges {
+		t.Errorf("asked %d times", asked)
+	}
+}
+
 // On the plain lane an RST ends nothing: anybody can send one.
 func TestResetByStranger(t *testing.T) {
 	peer := &scriptedPeer{answer: func(_ time.Time, m *Message, reply func(Message)) {

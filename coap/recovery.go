@@ -22,6 +22,11 @@ const (
 	// on the acknowledgement. It is below the 50 ms that the peer grants us, by what
 	// timers and the path may add.
 	ackDelay = 40 * time.Millisecond
+	// peerTimeout is the least ACK_TIMEOUT (RFC 7252 section 4.8.1), for peers of another
+	// kind. Their path loses hardly anything, but they may take their time, and some,
+	// libcoap's server among them, take a message that is repeated for a new one. So none
+	// is repeated earlier, and none because a later one is answered.
+	peerTimeout = time.Second
 )
 
 // An owner is what an item belongs to: an exchange, or an entry of the server role.
@@ -145,7 +150,7 @@ func (r *recovery) record(now time.Time, it *item) uint16 {
 // wake starts the time-out after a pause in which nothing was needed.
 func (r *recovery) wake(now time.Time) {
 	r.base, r.round, r.silent = now, 0, 0
-	r.timeout = r.rtt.timeout()
+	r.timeout = r.shortest()
 }
 
 // expect makes it needed without a copy being sent: what was sent has been received, and
@@ -245,7 +250,7 @@ func (r *recovery) listen(now time.Time) {
 	if r.tail != nil && !r.rtt.congested() { // what is heard was sent a round trip ago
 		r.base = now.Add(-min(now.Sub(r.tail.at), r.rtt.smoothed))
 	}
-	r.timeout = r.rtt.timeout()
+	r.timeout = r.shortest()
 }
 
 // suspect has copies older than sequence looked at when the lag has passed.

@@ -69,6 +69,10 @@ func (r *recovery) allowed(now time.Time) bool {
 // losses finds what a later answer shows to be lost. The list is in the order of
 // sending, so that it ends at the first copy that is not older.
 func (r *recovery) losses(now time.Time) {
+	if r.sameID {
+		r.lossSequence, r.lossAt, r.laterAnswer, r.laterAt = 0, time.Time{}, 0, time.Time{}
+		return
+	}
 	var next time.Time
 	for it := r.head; it != nil && it.sequence < r.lossSequence; it = it.next {
 		if at := it.at.Add(r.patience(it)); now.Before(at) {
@@ -139,7 +143,8 @@ func (r *recovery) timedOut(now time.Time) {
 	r.cut(r.packets.next)
 	if r.guesses() && r.silent%2 == 1 {
 		r.ask(now)
-	} else {
+	}
+	if !r.guesses() || r.silent%2 == 0 || r.single() {
 		r.repeatOverdue(now)
 	}
 	r.base = now
@@ -158,11 +163,22 @@ func (r *recovery) repeatOverdue(now time.Time) {
 // overdueAt returns when a time-out may repeat it: also what a later answer had repeated
 // since the time-out began to run.
 func (r *recovery) overdueAt(it *item) time.Time {
+	if r.sameID {
+		return it.at.Add(r.shortest())
+	}
 	wait := r.rtt.timeout() << it.excess()
 	if it.slow {
 		return it.at.Add(wait)
 	}
 	return it.at.Add(wait - r.rtt.lag() - repeatGap)
+}
+
+// shortest is the first of a row of time-outs.
+func (r *recovery) shortest() time.Duration {
+	if r.sameID {
+		return peerTimeout
+	}
+	return r.rtt.timeout()
 }
 
 // excess is how often the wait for an item doubles. Where others are answered and this one never
@@ -173,7 +189,9 @@ func (it *item) excess() int { return max(0, int(it.repeats)-patientRepeats) }
 // factor keeps devices apart that were cut off together (RFC 7252 section 4.2).
 func (r *recovery) nextTimeout() time.Duration {
 	grown := min(r.timeout*3/2, r.rtt.longest())
-	if r.silent >= silentRounds || r.rtt.congested() || r.guesses() {
+	if r.sameID {
+		grown = min(r.timeout*2, longestTimeout)
+	} else if r.silent >= silentRounds || r.rtt.congested() || r.guesses() {
 		grown = min(r.timeout*2, max(longestTimeout, r.rtt.longest()))
 	}
 	return spread(grown, r.rand)

@@ -3,18 +3,20 @@ package coap
 import (
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/plgd-dev/go-coap/v3/message"
 )
 
-// Toward a peer of another kind (Config.Peer) a request is known by its message ID, a later
-// block of a transfer by the options that name its resource (RFC 7959 section 2.4, RFC 9175
-// section 3.3), and an observation by its token.
+// Toward a peer of another kind (Config.Peer) a request is known by its message ID and token
+// (the program may have been started anew, on the same port), a later block of a transfer by
+// the options that name its resource (RFC 7959 section 2.4, RFC 9175 section 3.3), and an
+// observation by its token.
 
 // peers finds the entries of such a peer.
 type peers struct {
 	serial    uint64
-	messages  map[uint16]*entry
+	messages  map[uint16]*entry // by the ID of the newest with it
 	transfers map[string]*entry
 }
 
@@ -22,6 +24,7 @@ type peers struct {
 type named struct {
 	token    message.Token // of the message to be answered
 	ids      []uint16
+	tokens   []string // of the messages of ids
 	transfer string
 }
 
@@ -33,7 +36,7 @@ func (c *Conn) find(m *Message, pull bool, b Block, blockwise bool) (e *entry, k
 		return c.entry(m.Token)
 	}
 	s := &c.server
-	if e = s.messages[uint16(m.MessageID)]; e != nil {
+	if e = s.messages[uint16(m.MessageID)]; e != nil && e.has(m) {
 		return e, true
 	}
 	transfer := transferName(m)
@@ -50,11 +53,22 @@ func (c *Conn) find(m *Message, pull bool, b Block, blockwise bool) (e *entry, k
 		e.token = append(e.token[:0], m.Token...)
 	}
 	s.messages[uint16(m.MessageID)] = e
-	if e.ids = append(e.ids, uint16(m.MessageID)); len(e.ids) > maxIDs {
-		delete(s.messages, e.ids[0])
-		e.ids = e.ids[1:]
+	e.ids, e.tokens = append(e.ids, uint16(m.MessageID)), append(e.tokens, string(m.Token))
+	if len(e.ids) > maxIDs {
+		s.unnameID(e, e.ids[0])
+		e.ids, e.tokens = e.ids[1:], e.tokens[1:]
 	}
 	return e, true
+}
+
+// has tells whether a message has come before.
+func (e *named) has(m *Message) bool {
+	for i, id := range e.ids {
+		if id == uint16(m.MessageID) && e.tokens[i] == string(m.Token) {
+			return true
+		}
+	}
+	return false
 }
 
 // maxIDs is how many messages of one transfer are remembered.
@@ -101,12 +115,16 @@ func (c *Conn) fresh(transfer string) *entry {
 // unname makes a forgotten entry impossible to find.
 func (s *peers) unname(e *entry) {
 	for _, id := range e.ids {
-		if s.messages[id] == e {
-			delete(s.messages, id)
-		}
+		s.unnameID(e, id)
 	}
 	if s.transfers[e.transfer] == e {
 		delete(s.transfers, e.transfer)
+	}
+}
+
+func (s *peers) unnameID(e *entry, id uint16) {
+	if s.messages[id] == e {
+		delete(s.messages, id)
 	}
 }
 
@@ -139,4 +157,18 @@ func (c *Conn) tokenRoom(e *entry) int {
 		return tokenSize(e.key)
 	}
 	return maxToken
+}
+
+// peerAckDelay is long because several clients, libcoap's and go-coap's among them, take the
+// blocks of a body in an answer on the acknowledgement alone, not in a separate one. Over a
+// trusted path it costs nothing that they repeat a request once; they give up at 10 s and
+// more.
+const peerAckDelay = 5 * time.Second
+
+// ackDelay is how long an answer may take to travel on the acknowledgement.
+func (c *Conn) ackDelay() time.Duration {
+	if c.config.Peer {
+		return peerAckDelay
+	}
+	return ackDelay
 }

@@ -219,7 +219,7 @@ func (e *entry) wait(now time.Time, m *Message, out *Batch) {
 	default:
 		e.silent, e.ackID = false, m.MessageID
 		if !e.ackDue {
-			e.ackDue, e.ackAt = true, now.Add(ackDelay)
+			e.ackDue, e.ackAt = true, now.Add(e.conn.ackDelay())
 			s.delayed = append(s.delayed, e)
 		}
 	}

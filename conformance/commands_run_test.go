@@ -87,12 +87,18 @@ func (c *commands) read(name string) string {
 	return string(b)
 }
 
-// serve starts 'pqcoap-server run' and returns its address, and what ends it with SIGTERM
-// and returns its log.
+// serve starts 'pqcoap-server run'.
 func (c *commands) serve(args ...string) (addr string, stop func() string) {
 	c.t.Helper()
+	return c.start(append([]string{"pqcoap-server", "run", "-listen", "127.0.0.1:0"}, args...)...)
+}
+
+// start starts a command that listens, and returns its address, and what ends it with SIGTERM
+// and returns its log.
+func (c *commands) start(line ...string) (addr string, stop func() string) {
+	c.t.Helper()
 	var log bytes.Buffer
-	cmd := c.command(append([]string{"pqcoap-server", "run", "-listen", "127.0.0.1:0"}, args...)...)
+	cmd := c.command(line...)
 	cmd.Stderr = &log
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
@@ -102,11 +108,11 @@ func (c *commands) serve(args ...string) (addr string, stop func() string) {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() { cmd.Process.Kill() }) // does nothing where it has ended
-	line, err := bufio.NewReader(pipe).ReadString('\n')
-	addr, found := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	first, err := bufio.NewReader(pipe).ReadString('\n')
+	addr, found := strings.CutPrefix(strings.TrimSpace(first), "listening on ")
 	if err != nil || !found {
 		cmd.Wait()
-		c.t.Fatalf("run printed %q, %v\n%s", line, err, &log)
+		c.t.Fatalf("%s printed %q, %v\n%s", line, first, err, &log)
 	}
 	return addr, func() string {
 		c.t.Helper()

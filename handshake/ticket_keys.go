@@ -102,6 +102,15 @@ func (t *TicketKeys) newest(now time.Time) *ticketKey {
 	return nil
 }
 
+// Newest returns when the newest key begins to seal: a server that replaces it in time asks so.
+// It is the zero Time where there is no key.
+func (t *TicketKeys) Newest() time.Time {
+	if len(t.keys) == 0 {
+		return time.Time{}
+	}
+	return time.Unix(t.keys[len(t.keys)-1].from, 0)
+}
+
 // Knows reports whether the key that sealed m's ticket is here: cheap, before anything else.
 func (t *TicketKeys) Knows(m *M1R) bool { return t.find(m.ticket) != nil }
 

@@ -163,3 +163,17 @@ func TestWipeTicketKeys(t *testing.T) {
 		t.Error("the copy was wiped, too")
 	}
 }
+
+// TestNewest: the time of the newest key is the one it was made with, also in advance.
+func TestNewest(t *testing.T) {
+	if !new(TicketKeys).Newest().IsZero() {
+		t.Error("a time without a key")
+	}
+	k, err := NewTicketKeys(random("first"), epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k = mustRotate(t, k, "second", epoch, epoch.Add(time.Minute), time.Hour); !k.Newest().Equal(epoch.Add(time.Minute)) {
+		t.Errorf("newest of %v", k.Newest())
+	}
+}

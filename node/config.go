@@ -38,6 +38,7 @@ type Config struct {
 	MaxBody       int           // largest body held, bytes; 0: 1 MiB
 	IdleTimeout   time.Duration // after which the server may forget the session; 0: the server's
 	Handler       coap.Handler  // of what the server asks the device, perhaps a coap.Streamer; nil: it has nothing
+	Forward       bool          // for a proxy: see coap.Config
 	Log           *slog.Logger  // nil: none
 	Memory        *Memory       // shared by connections to speed up later handshakes; may be nil
 

@@ -42,12 +42,8 @@ func (c *Conn) Do(ctx context.Context, m coap.Message) (coap.Message, error) {
 			return coap.Message{}, err
 		}
 		answer, err := end.Do(ctx, m)
-		switch {
-		case !interrupted(err):
-		case twice(m.Code):
+		if err = outcome(&m, err); errors.Is(err, errAgain) {
 			continue
-		default:
-			return answer, fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 		}
 		if err != nil || !c.patience.note(time.Now(), &m, &answer) {
 			return answer, err
@@ -55,9 +51,18 @@ func (c *Conn) Do(ctx context.Context, m coap.Message) (coap.Message, error) {
 	}
 }
 
-// interrupted tells whether a request was open in a session that was lost, and another follows.
-func interrupted(err error) bool {
-	return errors.Is(err, session.ErrReset) || errors.Is(err, errMoved)
+// errAgain says that a request is to be made again.
+var errAgain = errors.New("node: the session was lost and another follows")
+
+// outcome is what an error means for a request that was open in a session which was lost.
+func outcome(m *coap.Message, err error) error {
+	switch {
+	case !errors.Is(err, session.ErrReset) && !errors.Is(err, errMoved):
+		return err
+	case twice(m.Code):
+		return errAgain
+	}
+	return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 }
 
 // twice tells whether a request may be made twice to the same effect (RFC 7252 section 5.1, RFC
@@ -86,16 +91,24 @@ func (c *Conn) Ping(ctx context.Context) error {
 // gives up when nothing has come forward for 60 s. The reader has to be closed; it fails when
 // ctx is done.
 func (c *Conn) Stream(ctx context.Context, m coap.Message, body coap.Body) (coap.Message, io.ReadCloser, error) {
-	if held, err := c.patience.wait(ctx, c.gone, &m); held != nil || err != nil {
-		return held.message(), io.NopCloser(bytes.NewReader(nil)), err
+	patient, cancel := limit(ctx) // no longer for 4.29 and 5.03
+	defer cancel()
+	for {
+		if held, err := c.patience.wait(patient, c.gone, &m); held != nil || err != nil {
+			answer := held.message()
+			return answer, io.NopCloser(bytes.NewReader(answer.Payload)), err
+		}
+		end, err := c.ready(ctx)
+		if err != nil {
+			return coap.Message{}, nil, err
+		}
+		answer, content, err := end.Stream(ctx, m, body)
+		if err = outcome(&m, err); errors.Is(err, errAgain) {
+			continue
+		}
+		if err != nil || !c.patience.note(time.Now(), &m, &answer) {
+			return answer, content, err
+		}
+		content.Close()
 	}
-	end, err := c.ready(ctx)
-	if err != nil {
-		return coap.Message{}, nil, err
-	}
-	answer, content, err := end.Stream(ctx, m, body)
-	if err == nil {
-		c.patience.note(time.Now(), &m, &answer)
-	}
-	return answer, content, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/endpoint"
 )
 
 const (
@@ -31,7 +32,11 @@ var ErrLater = errors.New("node: the server has asked to be asked later")
 // to be called for an observation to go on. It fails for good where the server refuses the
 // device, and with coap.ErrObservationEnded behind a state that is the last.
 func (c *Conn) Observe(ctx context.Context, m coap.Message) (coap.Watch, error) {
-	w := &watch{conn: c, request: m}
+	return c.observe(ctx, &watch{conn: c, request: m, patient: true, ready: c.ready})
+}
+
+// observe begins a watch of which life and the state are not set.
+func (c *Conn) observe(ctx context.Context, w *watch) (coap.Watch, error) {
 	w.life, w.stop = context.WithCancel(c.owner.Context)
 	if err := w.register(ctx); err != nil {
 		w.stop()
@@ -56,6 +61,9 @@ type watch struct {
 	staleAt time.Time       // when the newest state is too old to be the newest
 	life    context.Context // until Cancel, or the Conn is closed
 	stop    context.CancelFunc
+	// patient has Next wait where the server asks to come again, also before the first state.
+	patient bool
+	ready   func(context.Context) (*endpoint.Endpoint, error) // opens a session where there is none
 
 	mu        sync.Mutex
 	current   coap.Watch // within the session that is open
@@ -73,7 +81,7 @@ func (w *watch) register(ctx context.Context) error {
 	case held != nil:
 		return ErrLater
 	}
-	end, err := w.conn.ready(ctx)
+	end, err := w.ready(ctx)
 	if err != nil {
 		return err
 	}
@@ -111,8 +119,9 @@ func (w *watch) Next(ctx context.Context) (coap.Message, error) {
 	for {
 		m, err := w.next(within)
 		switch {
-		case err == nil && w.conn.patience.note(time.Now(), &w.request, &m): // come again
+		case err == nil && w.conn.patience.note(time.Now(), &w.request, &m) && w.patient: // come again
 		case err == nil:
+			w.patient = true
 			w.staleAt = time.Now().Add(maxAge(&m) + registerAgain + rand.N(registerSpare))
 			return m, nil
 		case within.Err() != nil || w.over(err):

@@ -48,11 +48,22 @@ func (c *Conn) IPatch(ctx context.Context, path string, format message.MediaType
 }
 
 func (c *Conn) do(ctx context.Context, code codes.Code, path string, format *message.MediaType, body []byte) (coap.Message, error) {
+	m, err := NewRequest(code, path, format)
+	if err != nil {
+		return coap.Message{}, err
+	}
+	m.Payload = body
+	return c.Do(ctx, m)
+}
+
+// NewRequest makes a request for the resource at a path, which may have a query; format, unless
+// nil, is that of the body. [Conn.Do], [Conn.Stream] and [Conn.Observe] send it.
+func NewRequest(code coap.Code, path string, format *message.MediaType) (coap.Message, error) {
 	options, err := pathOptions(path, format)
 	if err != nil {
 		return coap.Message{}, err
 	}
-	return c.Do(ctx, coap.Message{Code: code, Options: options, Payload: body})
+	return coap.Message{Code: code, Options: options}, nil
 }
 
 // pathOptions decomposes a path with query (RFC 7252 section 6.4).

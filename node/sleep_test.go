@@ -191,7 +191,7 @@ func TestWake(t *testing.T) {
 			asleep(w)
 			os.Remove(w.state + ".used")
 		}, "handshake", "cut, changed"},
-		"asleep for too long":   {func(w *world) { asleep(w); time.Sleep(25 * time.Hour) }, "resumption", "too old"},
+		"asleep for too long":   {func(w *world) { asleep(w); time.Sleep(49 * time.Hour) }, "resumption", "too old"},
 		"a folder in its place": {func(w *world) { os.MkdirAll(w.state+"/x", 0o700) }, "handshake", "state not used"},
 		"a folder in the place of the other": {func(w *world) {
 			os.MkdirAll(w.state+".used/x", 0o700)

@@ -58,6 +58,7 @@ func (c *Conn) deviceConfig(now time.Time) session.DeviceConfig {
 		MaxBody:       c.cfg.MaxBody,
 		Stream:        endpoint.Streams(c.cfg.Handler),
 		IdleTimeout:   c.cfg.IdleTimeout,
+		Forward:       c.cfg.Forward,
 		Rand:          rand.Reader,
 		PathPayload:   known.path,
 		Echo:          known.echo,

@@ -23,6 +23,11 @@ const (
 	challengesPerTime = 3
 	// cookieMemory is how many challenges of a check can be answered, on each path.
 	cookieMemory = 2 * challengesPerTime
+	// answerTime is how long the first challenge to a new address waits for the answer to what came
+	// from there: a device that wakes to send a reading has it acknowledged before it is asked.
+	answerTime = 20 * time.Millisecond
+	// challengeRoom is kept for a challenge where there is no proven address to fall back on.
+	challengeRoom = 40
 )
 
 // A PathEvent says what has come of a change of address.
@@ -49,6 +54,7 @@ const (
 // The side whose peer never moves needs no Path, only PathMessage.Answer.
 type Path struct {
 	address    netip.AddrPort
+	unheard    bool          // nothing proves the address yet
 	time       time.Duration // T
 	aliveUntil time.Time     // the proven address is in use, as far as we know
 	quietUntil time.Time     // until then no check begins
@@ -74,11 +80,23 @@ func NewPath(address netip.AddrPort) *Path {
 	return &Path{address: unmap(address), time: defaultPathTime}
 }
 
+// NewUnheardPath returns the Path of a peer whose handshake came from an address that anybody may
+// have copied it from. A record from there proves it; until then nothing goes there, and an
+// address from which a record comes need only answer for itself.
+func NewUnheardPath(address netip.AddrPort) *Path {
+	p := NewPath(address)
+	p.unheard = true
+	return p
+}
+
 func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 // Address is the proven address of the peer. It is all of a Path that is worth keeping while a
 // session sleeps.
 func (p *Path) Address() netip.AddrPort { return p.address }
+
+// Heard reports that something proves Address.
+func (p *Path) Heard() bool { return !p.unheard }
 
 // Checking returns the address that is checked, if there is one.
 func (p *Path) Checking() (netip.AddrPort, bool) { return p.new.address, p.checking() }
@@ -95,6 +113,7 @@ func (p *Path) Receive(now time.Time, from netip.AddrPort, size int, moves bool)
 	from = unmap(from)
 	switch {
 	case from == p.address && moves:
+		p.unheard = false
 		p.alive(now.Add(aliveFor))
 		return p.kept()
 	case from == p.address:
@@ -104,7 +123,7 @@ func (p *Path) Receive(now time.Time, from netip.AddrPort, size int, moves bool)
 		if !p.checking() {
 			p.old = nil
 		}
-		p.new = candidate{address: from, received: size, since: now, next: now}
+		p.new = candidate{address: from, received: size, since: now, next: now.Add(answerTime), oldOver: p.unheard}
 		return PathCheck
 	}
 	return PathNone
@@ -197,8 +216,14 @@ func sooner(a, b time.Time) time.Time {
 // Route returns where a datagram of that size goes, and counts it. What answers something that the
 // peer has sent goes to the new address while that is checked, within three times the bytes that
 // came from there, unless the old one has been in use until just now. All else goes to the proven
-// address.
+// address. The zero AddrPort is for what may go nowhere yet.
 func (p *Path) Route(now time.Time, size int, answer bool) netip.AddrPort {
+	if p.unheard {
+		if p.checking() && p.new.sent+size+challengeRoom <= amplification*p.new.received && p.spend(size) {
+			return p.new.address
+		}
+		return netip.AddrPort{}
+	}
 	if answer && p.checking() && !now.Before(p.aliveUntil) && p.spend(size) {
 		return p.new.address
 	}

@@ -18,13 +18,21 @@ func TestAmplificationLimit(t *testing.T) {
 	addresses := []netip.AddrPort{away, away, away, stranger, home}
 	moved := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		p := NewPath(home)
+		p, heard := NewPath(home), true
+		if rapid.Bool().Draw(rt, "unheard") {
+			p, heard = NewUnheardPath(home), false
+		}
 		random := rand.NewChaCha8([32]byte{5})
 		now := testTime
 		received, sent := map[netip.AddrPort]int{}, map[netip.AddrPort]int{}
 		cookies := map[netip.AddrPort][]Cookie{}
 		count := func(to netip.AddrPort, size int) {
-			if to == p.Address() {
+			switch {
+			case !to.IsValid() && !heard:
+				return
+			case to == p.Address() && !heard:
+				rt.Fatalf("%d bytes to %v, of which nothing is known", size, to)
+			case to == p.Address():
 				return
 			}
 			if sent[to] += size; sent[to] > 3*received[to] {
@@ -37,7 +45,9 @@ func TestAmplificationLimit(t *testing.T) {
 			switch rapid.SampledFrom([]string{"receive", "receive", "send", "challenge", "challenge", "answer", "answer", "time"}).Draw(rt, "step") {
 			case "receive":
 				received[a] += size
-				p.Receive(now, a, size, rapid.Bool().Draw(rt, "newest"))
+				newest := rapid.Bool().Draw(rt, "newest")
+				heard = heard || newest && a == home
+				p.Receive(now, a, size, newest)
 			case "send":
 				count(p.Route(now, size, rapid.Bool().Draw(rt, "answer")), size)
 			case "challenge":
@@ -61,6 +71,7 @@ func TestAmplificationLimit(t *testing.T) {
 				p.Advance(now)
 			}
 			if after := p.Address(); after != before {
+				heard = true
 				if moved++; len(cookies[after]) == 0 {
 					rt.Fatalf("moved to %v, which was never asked", after)
 				}

@@ -44,13 +44,21 @@ func (p *pathEnd) run(until time.Time) PathEvent {
 		if event := p.Advance(now); event != PathNone {
 			return event
 		}
-		p.challenges(now)
+		p.due(now)
 	}
 	p.Fatalf("always due at %v", p.Deadline())
 	return PathNone
 }
 
+// challenges sends what is due, and what is when an answer has had its time.
 func (p *pathEnd) challenges(now time.Time) {
+	p.Helper()
+	p.due(now)
+	p.due(now.Add(answerTime))
+}
+
+// due sends the challenges that are due.
+func (p *pathEnd) due(now time.Time) {
 	p.Helper()
 	for range 10 {
 		m, to, ok, err := p.Challenge(now, p.rand, challengeSize)
@@ -308,3 +316,18 @@ func TestNoRandomness(t *testing.T) {
 type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errors.New("no randomness") }
+
+// What a peer asks from a new address is answered before it is asked itself.
+func TestAnswerFirst(t *testing.T) {
+	p := newPathEnd(t)
+	p.Receive(testTime, away, 60, true)
+	p.due(testTime)
+	p.routes(testTime, away, home)
+	if len(p.asked[away]) != 0 || len(p.asked[home]) != 1 {
+		t.Errorf("asked %v at once", p.asked)
+	}
+	p.due(at(20))
+	if len(p.asked[away]) != 1 || p.Deadline().Before(at(21)) {
+		t.Errorf("asked %v, next at %v", p.asked, p.Deadline())
+	}
+}

@@ -40,9 +40,10 @@ type Config struct {
 	AlwaysEcho    bool          // demand a proven address always, not only under load
 	MaxUDPPayload int           // bytes; 0: 1232
 	MaxBody       int           // largest body held, bytes; 0: 1 MiB
+	Forward       bool          // for a proxy: Handler gets more, see coap.Config
 	MaxHalfOpen   int           // 0: 4096
 	MaxSessions   int           // 0: 1048576
-	IdleTimeout   time.Duration // 0: 24 h
+	IdleTimeout   time.Duration // 0: 48 h
 	Workers       int           // for public-key operations; 0: one a core
 	MaxHandlers   int           // at work at once; 0: 1024
 }

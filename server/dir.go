@@ -110,6 +110,7 @@ func (d *Dir) Config(h coap.Handler) Config {
 		AlwaysEcho:    d.Settings.Echo == EchoAlways,
 		MaxUDPPayload: d.Settings.MaxUDPPayload,
 		IdleTimeout:   time.Duration(d.Settings.IdleTimeout) * time.Second,
+		Forward:       len(d.Settings.Routes) > 0,
 	}
 }
 

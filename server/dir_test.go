@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -52,7 +53,7 @@ func TestDirRoundTrip(t *testing.T) {
 	if d.Secrets != before.Secrets || d.Secrets == (Secrets{}) {
 		t.Error("a second init has changed the secrets, or there are none")
 	}
-	if d.Settings != (Settings{Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 86400}) {
+	if !reflect.DeepEqual(d.Settings, Settings{Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 172800}) {
 		t.Errorf("default settings %+v", d.Settings)
 	}
 }

@@ -77,6 +77,7 @@ func New(cfg Config) (*Server, error) {
 		MaxUDPPayload: cfg.MaxUDPPayload,
 		MaxBody:       cfg.MaxBody,
 		Stream:        endpoint.Streams(cfg.Handler),
+		Forward:       cfg.Forward,
 		MaxHalfOpen:   cfg.MaxHalfOpen,
 		MaxSessions:   cfg.MaxSessions,
 		IdleTimeout:   cfg.IdleTimeout,

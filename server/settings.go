@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/BurntSushi/toml"
+
+	"github.com/pqcoap/pqcoap/server/upstream"
 )
 
 // Values of Settings.Echo.
@@ -21,6 +23,8 @@ type Settings struct {
 	Anonymous     bool   `toml:"anonymous"`       // devices without a credential
 	MaxUDPPayload int    `toml:"max_udp_payload"` // bytes
 	IdleTimeout   int    `toml:"idle_timeout"`    // s
+
+	Routes []upstream.Route `toml:"route"` // where requests go that the server does not answer itself
 }
 
 // defaultSettings is the file that InitDir writes.
@@ -41,7 +45,20 @@ anonymous = false
 # max_udp_payload = 1232
 
 # Seconds without a record after which a session is forgotten.
-# idle_timeout = 86400
+# idle_timeout = 172800
+
+# Requests for a path and what is below it can go to a plain CoAP server, or to the built-in
+# application; the longest path decides. The upstream learns the device's authenticated name
+# by a query parameter ("query:NAME") or an option ("option:NUMBER"). One that is not on
+# loopback needs unencrypted = true: what goes there is not encrypted.
+# [[route]]
+# path = "/"
+# upstream = "coap://127.0.0.1:5683"
+# identity = "query:device"
+#
+# [[route]]
+# path = "/telemetry"
+# upstream = "builtin"
 `
 
 const (
@@ -65,7 +82,7 @@ func loadSettings(path string) (Settings, error) {
 
 // ParseSettings reads the TOML of server.toml.
 func ParseSettings(b []byte) (Settings, error) {
-	s := Settings{Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 86400}
+	s := Settings{Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 172800}
 	meta, err := toml.Decode(string(b), &s)
 	if err != nil {
 		var at toml.ParseError
@@ -75,7 +92,7 @@ func ParseSettings(b []byte) (Settings, error) {
 		return s, fmt.Errorf("%w: a value has the wrong type: want text in quotes, true or false, or a whole number", ErrDir)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return s, fmt.Errorf("%w: unknown key %q: the keys are listen, echo, anonymous, max_udp_payload, idle_timeout", ErrDir, unknown[0].String())
+		return s, fmt.Errorf("%w: unknown key %q: the keys are listen, echo, anonymous, max_udp_payload, idle_timeout, and [[route]] with path, upstream, identity, unencrypted", ErrDir, unknown[0].String())
 	}
 	return s, s.check()
 }

@@ -34,6 +34,7 @@ func (c Cell) Budget() (Budget, bool) {
 	for _, b := range budgets {
 		switch {
 		case b.loss != c.Loss:
+		case c.Resume != Full && c.Loss > 0: // nothing like it has been measured
 		case c.Echo:
 			return b.echo, true
 		default:

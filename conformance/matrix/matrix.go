@@ -38,6 +38,7 @@ type Cell struct {
 	// that larger datagrams vanish.
 	Configured bool
 	N          int // handshakes
+	Resume     Resume
 }
 
 // Payload is the largest UDP payload that the path carries.
@@ -60,6 +61,9 @@ func (c Cell) Group() string {
 	if c.Echo {
 		s += ", Echo demanded"
 	}
+	if c.Resume != Full {
+		s += ", resumed " + c.Resume.String()
+	}
 	return s
 }
 
@@ -72,8 +76,8 @@ type Axes struct {
 	Echo   []bool
 }
 
-// Full is the whole matrix; Echo is not demanded in it.
-func Full() Axes {
+// All is the whole matrix; Echo is not demanded in it.
+func All() Axes {
 	return Axes{
 		Suites: handshake.Suites(),
 		RTTs:   []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, 600 * time.Millisecond},

@@ -6,7 +6,7 @@ import (
 )
 
 func TestCells(t *testing.T) {
-	cells := Full().Cells()
+	cells := All().Cells()
 	if want := 4 * 3 * 3 * 5; len(cells) != want {
 		t.Errorf("%d cells, want %d", len(cells), want)
 	}
@@ -30,7 +30,7 @@ func TestCellsWithBudget(t *testing.T) {
 		}
 	}
 	count := 0
-	for _, c := range Full().Cells() {
+	for _, c := range All().Cells() {
 		if _, ok := c.Budget(); ok {
 			count++
 		}

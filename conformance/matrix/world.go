@@ -26,12 +26,15 @@ type world struct {
 	id     identity
 
 	now     time.Time
+	began   time.Time // when the session was begun
 	flights flightHeap
 	order   uint64
 
 	device *session.Device
 	server *session.Server
 	out    session.Outbox
+	ticket *handshake.ResumptionState // of the session before
+	tries  bool                       // the session before is under way: nothing is lost
 
 	ended  bool
 	result Handshake
@@ -51,23 +54,39 @@ func newWorld(c Cell, id identity, seed, number uint64) *world {
 		Echo:       coap.NewEchoKeys(secrets[0], secrets[1]),
 		ResetKey:   secrets[2],
 		AlwaysEcho: c.Echo,
+		Tickets:    w.ticketKeys(),
 	})
 	return w
 }
 
-// run makes the handshake and lets what is under way at its end be answered.
-func (w *world) run() Handshake {
+// open begins a session.
+func (w *world) open() error {
 	var err error
+	w.began = w.now
 	w.device, err = session.NewDevice(w.now, session.DeviceConfig{
 		Server:        w.id.server.ServerCredential(),
+		Suite:         w.cell.Suite,
 		Key:           w.id.device,
 		MaxUDPPayload: w.cell.deviceLimit(),
 		Rand:          w.random,
+		Resume:        w.ticket,
+		Ephemeral:     w.cell.Resume == ForwardSecret,
 	}, &w.out)
+	if err == nil {
+		w.fromDevice()
+	}
+	return err
+}
+
+// run makes the handshake and lets what is under way at its end be answered.
+func (w *world) run() Handshake {
+	err := w.before()
+	if err == nil {
+		err = w.open()
+	}
 	if err != nil {
 		return Handshake{Err: err}
 	}
-	w.fromDevice()
 	for !w.ended {
 		w.step()
 	}
@@ -109,9 +128,18 @@ func (w *world) deliver(f flight) {
 // the handshake is not part of it.
 func (w *world) fromDevice() {
 	for ev, ok := w.device.Next(); ok && !w.ended; ev, ok = w.device.Next() {
+		if w.tries {
+			if ev.Kind == session.EventTicket {
+				w.ticket = ev.Ticket
+			}
+			continue
+		}
 		w.ended = true
 		w.result.Err = ev.Err // of EventClosed; EventOpen has none
-		w.result.Time = w.now.Sub(epoch)
+		w.result.Time = w.now.Sub(w.began)
+		if ev.Err == nil && w.ticket != nil && !w.device.Stats().Resumed {
+			w.result.Err = errNotResumed
+		}
 	}
 	w.send(true)
 }
@@ -132,7 +160,7 @@ func (w *world) send(toServer bool) {
 	for _, datagram := range w.out.All() {
 		w.result.Datagrams++
 		w.result.Bytes += len(datagram)
-		if w.loss.Float64() < w.cell.Loss || len(datagram) > w.cell.Payload() {
+		if !w.tries && w.loss.Float64() < w.cell.Loss || len(datagram) > w.cell.Payload() {
 			continue
 		}
 		w.order++

@@ -13,22 +13,44 @@ import (
 // section 11, RFC 9147 section 4).
 type Traffic struct {
 	Key, IV, SN Hex
+	Epoch       uint64
 
-	aead cipher.AEAD
-	mask cipher.Block
+	cipherSuite uint16
+	secret      Hex
+	aead        cipher.AEAD
+	mask        cipher.Block
 }
 
-// NewTraffic derives the keys for a cipher suite, 0x1301 or 0x1302 (RFC 8446 section 7.3
-// with the label prefix of RFC 9147 section 5.9).
+// NewTraffic derives the keys of epoch 3 for a cipher suite, 0x1301 or 0x1302.
 func NewTraffic(cipherSuite uint16, secret []byte) (*Traffic, error) {
-	h, size := func() hash.Hash { return sha256.New() }, 16
+	return newTraffic(cipherSuite, secret, 3)
+}
+
+// Next derives the keys of the epoch after this one (RFC 8446 section 7.2).
+func (t *Traffic) Next() (*Traffic, error) {
+	h, _ := algorithms(t.cipherSuite)
+	secret := expandLabel(h, t.secret, "dtls13traffic upd", nil, h().Size())
+	return newTraffic(t.cipherSuite, secret, t.Epoch+1)
+}
+
+func algorithms(cipherSuite uint16) (h func() hash.Hash, keySize int) {
 	if cipherSuite == 0x1302 {
-		h, size = sha512.New384, 32
+		return sha512.New384, 32
 	}
+	return sha256.New, 16
+}
+
+// newTraffic derives keys as RFC 8446 section 7.3 does, with the label prefix of RFC 9147
+// section 5.9.
+func newTraffic(cipherSuite uint16, secret []byte, epoch uint64) (*Traffic, error) {
+	h, size := algorithms(cipherSuite)
 	t := &Traffic{
-		Key: expandLabel(h, secret, "dtls13key", nil, size),
-		IV:  expandLabel(h, secret, "dtls13iv", nil, 12),
-		SN:  expandLabel(h, secret, "dtls13sn", nil, size),
+		Key:         expandLabel(h, secret, "dtls13key", nil, size),
+		IV:          expandLabel(h, secret, "dtls13iv", nil, 12),
+		SN:          expandLabel(h, secret, "dtls13sn", nil, size),
+		Epoch:       epoch,
+		cipherSuite: cipherSuite,
+		secret:      append(Hex(nil), secret...),
 	}
 	t.aead = gcm(t.Key)
 	var err error
@@ -102,8 +124,8 @@ type Opened struct {
 // expects the number next, and returns what follows it.
 func (t *Traffic) Open(datagram, connectionID []byte, next uint64) (o Opened, rest []byte, err error) {
 	h, size, err := parseHeader(datagram, connectionID)
-	if err != nil {
-		return o, nil, err
+	if err != nil || h.Epoch != t.Epoch&3 {
+		return o, nil, ErrRejected
 	}
 	header, body := append([]byte(nil), datagram[:size]...), datagram[size:]
 	if h.Length {
@@ -144,7 +166,7 @@ func parseHeader(b, connectionID []byte) (h Header, size int, err error) {
 	}
 	h = Header{ConnectionID: connectionID, Wide: b[0]&0x08 != 0, Length: b[0]&0x04 != 0, Epoch: uint64(b[0] & 3)}
 	size = len(h.plain(0, 0))
-	if h.Epoch != 3 || len(b) < size || string(b[1:1+len(connectionID)]) != string(connectionID) {
+	if len(b) < size || string(b[1:1+len(connectionID)]) != string(connectionID) {
 		return h, 0, ErrRejected
 	}
 	return h, size, nil

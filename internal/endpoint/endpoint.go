@@ -46,7 +46,8 @@ type Owner struct {
 	// Most is how many handlers may be at work at once; a request beyond it is answered 5.03.
 	Most int
 
-	working int
+	working  int
+	handlers int // not returned, also those that wait and are not at work
 }
 
 // An Endpoint is one end of one session, a [coap.Peer]. Its methods are safe for concurrent

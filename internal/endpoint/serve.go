@@ -33,6 +33,7 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 	default:
 		p.expect(ev)
 		p.occupy(+1)
+		p.owner.handlers++
 		job := &job{place: place{endpoint: p}, endpoint: p, id: ev.ID}
 		job.request = p.request(ev, job)
 		p.owner.Tasks.Go(job.run)
@@ -142,6 +143,7 @@ func (j *job) run() {
 	p.owner.Lock.Lock()
 	defer p.owner.Lock.Unlock()
 	j.place.quit()
+	p.owner.handlers--
 	if p.err != nil {
 		closeBody(j.request.Content)
 		return

@@ -44,9 +44,8 @@ func (ch *channel) flushCoAP(now time.Time, answer bool, out *Outbox, t *Traffic
 		}
 		out.buf = buf
 		if last {
-			out.commit(ch.route(now, len(buf)-start, answer), start, buf)
-			t.sent(len(buf) - start)
-			start = len(buf)
+			ch.post(ch.route(now, len(buf)-start, answer), start, out, t)
+			start = len(out.buf)
 		}
 	}
 	return nil
@@ -62,8 +61,8 @@ func (ch *channel) flushControl(now time.Time, answer bool, out *Outbox, t *Traf
 	if err != nil || len(buf) == start {
 		return err
 	}
-	out.commit(ch.route(now, len(buf)-start, answer), start, buf)
-	t.sent(len(buf) - start)
+	out.buf = buf
+	ch.post(ch.route(now, len(buf)-start, answer), start, out, t)
 	return nil
 }
 
@@ -91,9 +90,20 @@ func (ch *channel) seal(kind record.ContentType, content []byte, out *Outbox, t 
 	if err != nil {
 		return err
 	}
-	out.commit(route(len(buf)-start), start, buf)
-	t.sent(len(buf) - start)
+	out.buf = buf
+	ch.post(route(len(buf)-start), start, out, t)
 	return nil
+}
+
+// post makes a datagram of what has been sealed since start. What may go nowhere yet, since the
+// peer has not been heard where it should be, is as good as lost on its way.
+func (ch *channel) post(to netip.AddrPort, start int, out *Outbox, t *Traffic) {
+	if ch.path != nil && !to.IsValid() {
+		out.buf = out.buf[:start]
+		return
+	}
+	t.sent(len(out.buf) - start)
+	out.commit(to, start, out.buf)
 }
 
 // shares reports whether message i of the batch is an empty one that leaves room in its

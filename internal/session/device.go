@@ -69,6 +69,7 @@ type DeviceConfig struct {
 	MaxUDPPayload int           // bytes; 0: MaxUDPPayload
 	PathPayload   int           // what the path was found to carry, bytes; 0: nothing is known
 	IdleTimeout   time.Duration // told to the server; 0: not told
+	Forward       bool          // see coap.Config
 	Rand          io.Reader
 
 	MaxBody int                     // of a body held, bytes; 0: coap's default
@@ -256,6 +257,9 @@ func (d *Device) Close(now time.Time, out *Outbox) {
 
 // Stats is what the session has cost so far.
 func (d *Device) Stats() DeviceStats { return d.stats }
+
+// Heard is when a record of the server last opened, zero before the first.
+func (d *Device) Heard() time.Time { return d.heard }
 
 // Result is the outcome of the handshake, nil before EventOpen.
 func (d *Device) Result() *handshake.Result { return d.result }

@@ -23,6 +23,7 @@ const (
 	EventBody                          // the next bytes of the response to request ID
 	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
 	EventTicket                        // Device: a Ticket for the session after this one
+	EventHeard                         // Server: a record of a Session that was to Listen has opened
 )
 
 // An Event is what happened to a session.
@@ -47,10 +48,10 @@ func (d *Device) Next() (Event, bool) {
 	return d.events[d.next-1], true
 }
 
-// settle seals what CoAP has to send and takes its events.
+// settle seals what CoAP has to send and takes its events, up to one that ends the session.
 func (d *Device) settle(now time.Time, out *Outbox) {
 	err := d.ch.flush(now, true, out, &d.stats.Records)
-	for ev, ok := d.ch.coap.Next(); ok; ev, ok = d.ch.coap.Next() {
+	for ev, ok := d.ch.coap.Next(); ok && d.state == open; ev, ok = d.ch.coap.Next() {
 		d.take(now, ev, out)
 	}
 	if err != nil || d.ch.control.Exhausted() {
@@ -72,7 +73,7 @@ func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
 	case coap.EventResponse:
 		delete(d.asked, ev.ID)
 	}
-	d.events = append(d.events, eventOf(ev))
+	d.events = append(d.events, EventOf(ev))
 }
 
 // kinds are the events of a session's CoAP as those of the session.
@@ -87,7 +88,8 @@ var kinds = map[coap.EventKind]EventKind{
 	coap.EventRequestBody:  EventRequestBody,
 }
 
-func eventOf(ev coap.Event) Event {
+// EventOf is an event of CoAP as one of a session.
+func EventOf(ev coap.Event) Event {
 	return Event{Kind: kinds[ev.Kind], ID: ev.ID, Message: ev.Message, More: ev.More, Err: ev.Err}
 }
 
@@ -98,7 +100,7 @@ func (d *Device) failed(now time.Time, ev coap.Event) {
 		d.end(ErrHandshakeTimeout)
 		return
 	}
-	d.events = append(d.events, eventOf(ev))
+	d.events = append(d.events, EventOf(ev))
 	d.doubt(now, ev.ID)
 }
 

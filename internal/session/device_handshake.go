@@ -247,6 +247,7 @@ func (d *Device) establish(now time.Time, r *handshake.Result) {
 	if err == nil {
 		d.ch, err = newChannel(now, r, id, record.ConnectionID{}, coap.Config{
 			Rand:       d.cfg.Rand,
+			Forward:    d.cfg.Forward,
 			MaxMessage: payloadLimit(d.cfg.MaxUDPPayload, r.Peer),
 			MaxBody:    d.cfg.MaxBody,
 			Stream:     d.cfg.Stream,

@@ -218,6 +218,24 @@ func TestSilentPing(t *testing.T) {
 	}
 }
 
+// A server that is not heard any more ends the session, once: nothing comes behind that.
+func TestSilence(t *testing.T) {
+	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
+	p.confirm()
+	p.server = lasting(t, func(c *ServerConfig) { c.Era = 0 })
+	p.pass(time.Second)
+	p.events = nil
+	p.get()
+	p.get()
+	p.pass(2 * time.Minute)
+	for ev, ok := p.device.Next(); ok; ev, ok = p.device.Next() {
+		p.events = append(p.events, ev)
+	}
+	if n := len(p.events); n != 2 || p.events[0].Kind != EventResponse || p.events[1].Kind != EventClosed {
+		t.Errorf("%d events: %+v", n, p.events)
+	}
+}
+
 // Whatever is made up ends nothing.
 func TestForgedReset(t *testing.T) {
 	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
@@ -331,7 +349,7 @@ func TestSleepRefused(t *testing.T) {
 	}
 	p.served()
 	p.pass(time.Minute)
-	if err := p.sleep(25 * time.Hour); !errors.Is(err, ErrState) {
+	if err := p.sleep(49 * time.Hour); !errors.Is(err, ErrState) {
 		t.Errorf("longer than the server remembers: %v", err)
 	}
 }
@@ -385,7 +403,7 @@ func TestServerRestart(t *testing.T) {
 		}
 		p.now = p.now.Add(time.Minute)
 		p.server = lasting(t, func(c *ServerConfig) { c.Era = 8 + era })
-		if err := p.server.Load(p.now, state, func(string) bool { return true }); err != nil {
+		if err := p.server.Load(p.now, state); err != nil {
 			t.Fatal(err)
 		}
 		if p.server.Stats().Sessions != 1 || p.server.Device("device") == nil {
@@ -396,11 +414,13 @@ func TestServerRestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.server = lasting(t)
-	if err := p.server.Load(p.now, state, func(string) bool { return false }); err != nil || p.server.Stats().Sessions != 0 {
+	p.server = lasting(t, func(c *ServerConfig) {
+		c.Authorize = func(handshake.Suite, handshake.ClientCredential) (Client, error) { return Client{}, errStranger }
+	})
+	if err := p.server.Load(p.now, state); err != nil || p.server.Stats().Sessions != 0 {
 		t.Errorf("%d sessions of a device that is not let in, %v", p.server.Stats().Sessions, err)
 	}
-	if err := p.server.Load(p.now, state[:len(state)-1], func(string) bool { return true }); !errors.Is(err, ErrState) {
+	if err := p.server.Load(p.now, state[:len(state)-1]); !errors.Is(err, ErrState) {
 		t.Errorf("a state that is cut: %v", err)
 	}
 }
@@ -422,5 +442,28 @@ func TestKeyUpdate(t *testing.T) {
 	send, receive := p.device.ch.rec.Epochs()
 	if send < 10 || receive < 10 {
 		t.Errorf("epochs %d and %d after 200 requests", send, receive)
+	}
+}
+
+// A first record that was held back does not put an older session in the place of a newer one.
+func TestLateConfirmation(t *testing.T) {
+	server := lasting(t)
+	older := newPair(t, server, deviceConfig(handshake.ModeKEM))
+	older.opened()
+	if _, err := older.device.Ping(older.now, &older.toServer); err != nil {
+		t.Fatal(err)
+	}
+	newer := newPair(t, server, deviceConfig(handshake.ModeKEM))
+	newer.confirm()
+	current := server.Device("device")
+	for _, b := range older.toServer.All() { // only now
+		server.Receive(older.now, older.from, b, &older.toDevice)
+	}
+	if server.Device("device") != current || !current.retireAt.IsZero() || server.Stats().Sessions != 1 {
+		t.Error("the older session has taken the place of the newer")
+	}
+	newer.get()
+	if newer.served() != 1 {
+		t.Error("the newer session is not served")
 	}
 }

@@ -26,7 +26,7 @@ type Authorizer func(suite handshake.Suite, c handshake.ClientCredential) (Clien
 const (
 	DefaultMaxHalfOpen    = 4096
 	DefaultMaxSessions    = 1 << 20
-	DefaultIdleTimeout    = 24 * time.Hour // docs/protocol.md section 15
+	DefaultIdleTimeout    = 48 * time.Hour // docs/protocol.md section 15
 	halfOpenTimeout       = 60 * time.Second
 	digestMemory          = 60 * time.Second // after confirmation
 	busyRetry             = 5 * time.Second
@@ -53,6 +53,7 @@ type ServerConfig struct {
 
 	MaxUDPPayload int                     // bytes; 0: MaxUDPPayload
 	MaxBody       int                     // of a request, bytes; 0: coap's default
+	Forward       bool                    // see [coap.Config]
 	Stream        func(*coap.Message) int // see [coap.Config]; may be nil
 	MaxHalfOpen   int                     // 0: DefaultMaxHalfOpen
 	MaxSessions   int                     // 0: DefaultMaxSessions
@@ -85,6 +86,7 @@ type Server struct {
 	sessions  sessionTable
 	pending   map[digest]*Session // by m1, while its m2 is remembered
 	resets    bucket
+	begun     uint64 // sessions, ever
 	timers    timerHeap
 	scrap     coap.Batch
 	events    []Event
@@ -141,8 +143,12 @@ func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []b
 		return
 	}
 	session.heard = now
-	if session.state == halfOpen {
-		s.confirm(now, session, out)
+	if session.state == halfOpen && !s.confirm(now, session, out) {
+		return
+	}
+	if session.Listen {
+		session.Listen = false
+		s.events = append(s.events, Event{Kind: EventHeard, Session: session})
 	}
 	s.settle(now, session, true, out)
 }

@@ -37,12 +37,13 @@ type Work struct {
 	waiting []*coap.Transfer // all that get the answer
 
 	// What Run has found. One of body and code is set.
-	body    []byte     // m2, or a sealed refusal
-	code    codes.Code // a failure before k1
-	client  Client
-	result  *handshake.Result // with m2
-	ticket  []byte            // for the session after this one
-	refused bool
+	body       []byte     // m2, or a sealed refusal
+	code       codes.Code // a failure before k1
+	client     Client
+	credential handshake.ClientCredential
+	result     *handshake.Result // with m2
+	ticket     []byte            // for the session after this one
+	refused    bool
 }
 
 // An opened is an m1 or m1r that opened.
@@ -74,6 +75,7 @@ func (w *Work) Run() {
 // answer makes m2 or m2r, or a refusal where the message opened and cannot be granted.
 func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.ClientCredential, err error) {
 	defer m.Close()
+	w.credential = credential
 	if err == nil {
 		w.client, err = w.authorize(suite, credential)
 	}
@@ -137,9 +139,10 @@ func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
 		s.repeat(now, known, t, out)
 		return
 	}
+	s.begun++
 	session := &Session{
 		from: t.From(), prefix: prefixOf(t.From().Addr()), digest: sum,
-		proven: t.Proven(), timer: -1,
+		proven: t.Proven(), timer: -1, serial: s.begun, asked: now,
 	}
 	room := s.makeRoom(session)
 	if !room && !session.proven && len(s.sessions.byID) < s.cfg.MaxSessions { // its place may be a forger's
@@ -274,6 +277,7 @@ func (s *Server) open(now time.Time, w *Work) {
 	session := w.session
 	ch, err := newChannel(now, w.result, record.ConnectionID{}, session.id, coap.Config{
 		Rand:       s.cfg.Rand,
+		Forward:    s.cfg.Forward,
 		MaxMessage: payloadLimit(s.cfg.MaxUDPPayload, w.result.Peer),
 		MaxBody:    s.cfg.MaxBody,
 		Stream:     s.cfg.Stream,
@@ -283,8 +287,9 @@ func (s *Server) open(now time.Time, w *Work) {
 		s.remove(session, nil)
 		return
 	}
-	ch.path = record.NewPath(session.from)
-	session.ch, session.client, session.result, session.ticket = ch, w.client, w.result, w.ticket
+	ch.path = session.origin()
+	session.ch, session.result, session.ticket = ch, w.result, w.ticket
+	session.client, session.credential = w.client, w.credential
 	session.state, session.m2 = halfOpen, w.body
 	session.heard, session.expires = now, now.Add(halfOpenTimeout)
 	s.stats.HalfOpened++

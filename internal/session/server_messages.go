@@ -7,7 +7,7 @@ import (
 )
 
 func (s *Server) take(session *Session, ev coap.Event) {
-	event := eventOf(ev)
+	event := EventOf(ev)
 	event.Session = session
 	s.events = append(s.events, event)
 }

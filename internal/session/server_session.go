@@ -21,15 +21,18 @@ const (
 
 // A Session is one device's session at the server.
 type Session struct {
-	id     record.ConnectionID
-	state  sessionState
-	client Client
-	result *handshake.Result
-	ch     *channel
-	from   netip.AddrPort // where m1 came from
-	token  record.ResetToken
-	ticket []byte // NewTicket, until it is confirmed
+	id         record.ConnectionID
+	state      sessionState
+	client     Client
+	credential handshake.ClientCredential
+	result     *handshake.Result
+	ch         *channel
+	from       netip.AddrPort // where m1 came from
+	token      record.ResetToken
+	asked      time.Time // when m1 came, before the device was let in
+	ticket     []byte    // NewTicket, until it is confirmed
 
+	serial   uint64    // in the order of their m1
 	previous *Session  // of the same device, which retires
 	retireAt time.Time // zero: not
 
@@ -48,6 +51,8 @@ type Session struct {
 
 	// Owner is for the caller: what it keeps for the session.
 	Owner any
+	// Listen has the next record that opens come with an EventHeard, once.
+	Listen bool
 }
 
 // Device is the authenticated name of the device, empty in mode none.
@@ -61,6 +66,20 @@ func (s *Session) Suite() handshake.Suite { return s.result.Suite }
 
 // Mode is how the device has been authenticated.
 func (s *Session) Mode() handshake.Mode { return s.result.Mode }
+
+// Heard is when the last record of the device has opened.
+func (s *Session) Heard() time.Time { return s.heard }
+
+// Asked is when the device asked for the session: before it was let in.
+func (s *Session) Asked() time.Time { return s.asked }
+
+// origin is where m1 came from, which an Echo has proven or nothing has.
+func (s *Session) origin() *record.Path {
+	if s.proven {
+		return record.NewPath(s.from)
+	}
+	return record.NewUnheardPath(s.from)
+}
 
 // Peer is the proven address of the device.
 func (s *Session) Peer() netip.AddrPort {
@@ -86,8 +105,14 @@ func (s *Session) deadline(idle time.Duration) time.Time {
 	return earliest(earliest(s.forgetAt, s.retireAt), earliest(s.idleAt(idle), s.ch.deadline()))
 }
 
-// confirm makes a half-open session the one of its device (docs/protocol.md section 10).
-func (s *Server) confirm(now time.Time, session *Session, out *Outbox) {
+// confirm makes a half-open session the one of its device (docs/protocol.md section 10), and tells
+// whether it is. A first record that comes when the device has opened a newer session already was
+// held back on its way, and must not take that one's place.
+func (s *Server) confirm(now time.Time, session *Session, out *Outbox) bool {
+	if current := s.sessions.byDevice[session.client.Name]; current != nil && current.serial > session.serial {
+		s.remove(session, errReplaced)
+		return false
+	}
 	s.sessions.leaveHalfOpen(session)
 	session.state = confirmed
 	session.forgetAt = now.Add(digestMemory)
@@ -101,6 +126,7 @@ func (s *Server) confirm(now time.Time, session *Session, out *Outbox) {
 		session.ticket = nil
 	}
 	s.events = append(s.events, Event{Kind: EventOpen, Session: session})
+	return true
 }
 
 // retire leaves the session that a new one of the same device replaces the time to answer what it

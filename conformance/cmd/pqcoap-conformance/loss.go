@@ -29,6 +29,7 @@ the sample, or a handshake of it fails.`,
 		pqcoap-conformance loss -suite 1 -rtt 100 -mtu 1280
 		pqcoap-conformance loss -real -loss 10,20 -plot curves.svg
 		pqcoap-conformance loss -mtu 128 -configured -json
+		pqcoap-conformance loss -suite 1 -rtt 100 -mtu 1280 -resume small,secret
 	`,
 	Setup: setupLoss,
 }
@@ -44,6 +45,7 @@ const (
 type lossRun struct {
 	real, asJSON, configured    bool
 	suite, loss, rtt, mtu, echo string
+	resume                      string
 	n                           int
 	seed                        uint64
 	plot                        string
@@ -58,12 +60,14 @@ func setupLoss(fs *flag.FlagSet) cli.Action {
 	fs.StringVar(&l.mtu, "mtu", "", "`LIST` of MTUs: bytes of an IPv6 packet")
 	fs.StringVar(&l.echo, "echo", "", "`LIST` of no and yes: whether the server demands Echo; without the "+
 		"flag, yes only where there is a budget for it")
+	fs.StringVar(&l.resume, "resume", "no", "`LIST` of no, small and secret: sessions begin with a ticket, in the "+
+		"small form or in the forward secret one; simulated only")
 	fs.BoolVar(&l.configured, "configured", false, "the device is told the MTU; else it is configured for 1280")
 	fs.IntVar(&l.n, "n", 0, "`N` handshakes a cell (default: at RTT 100 and MTU 1280 2000, else 200; "+
 		"with -real 500)")
 	fs.Uint64Var(&l.seed, "seed", 1, "`SEED` of what is lost")
 	fs.BoolVar(&l.asJSON, "json", false, "print one JSON object at the end: sockets, seed, budgets, fall_short, "+
-		"cells (suite, rtt_ms, mtu, loss, echo, configured, n, failed, error, "+
+		"cells (suite, rtt_ms, mtu, loss, echo, configured, resume, n, failed, error, "+
 		"p50_ms, p95_ms, p99_ms, datagrams, bytes, budget_ms, verdict); a "+
 		"quantile that was not reached is null")
 	fs.StringVar(&l.plot, "plot", "", "`FILE`.svg or FILE.png for completion curves of the suite, round trip "+
@@ -119,16 +123,20 @@ func (l *lossRun) measure(ctx context.Context, std cli.Streams, cells []matrix.C
 
 // cells is what the flags ask for.
 func (l *lossRun) cells() ([]matrix.Cell, error) {
-	axes := matrix.Full()
+	axes := matrix.All()
 	if l.real {
 		axes = matrix.Budgeted()
 	}
-	if err := l.narrow(&axes); err != nil {
+	err := l.narrow(&axes)
+	if err != nil {
 		return nil, err
 	}
 	cells := axes.Cells()
 	if l.echo == "" && !l.real {
 		cells = withEchoBudgets(cells)
+	}
+	if cells, err = l.resumed(cells); err != nil {
+		return nil, err
 	}
 	for i := range cells {
 		c := &cells[i]
@@ -136,6 +144,27 @@ func (l *lossRun) cells() ([]matrix.Cell, error) {
 		c.N = l.handshakes(c)
 	}
 	return cells, nil
+}
+
+// resumed has each cell once for each form of resumption that the flags name. A resumption proves
+// the address by itself: of those there is none where Echo is demanded.
+func (l *lossRun) resumed(cells []matrix.Cell) ([]matrix.Cell, error) {
+	forms := []matrix.Resume{matrix.Full}
+	if err := list("resume", l.resume, &forms, parseResume); err != nil {
+		return nil, err
+	}
+	var all []matrix.Cell
+	for _, form := range forms {
+		if l.real && form != matrix.Full {
+			return nil, cli.Usagef("-resume: not with -real")
+		}
+		for _, c := range cells {
+			if c.Resume = form; form == matrix.Full || !c.Echo {
+				all = append(all, c)
+			}
+		}
+	}
+	return all, nil
 }
 
 func (l *lossRun) handshakes(c *matrix.Cell) int {
@@ -216,6 +245,11 @@ func parseRTT(s string) (time.Duration, bool) {
 func parseMTU(s string) (int, bool) {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return int(n), err == nil && n > matrix.Headers
+}
+
+func parseResume(s string) (matrix.Resume, bool) {
+	form, ok := map[string]matrix.Resume{"no": matrix.Full, "small": matrix.Small, "secret": matrix.ForwardSecret}[s]
+	return form, ok
 }
 
 func parseEcho(s string) (demanded, ok bool) { return s == "yes", s == "yes" || s == "no" }

@@ -70,6 +70,7 @@ type lossCell struct {
 	Loss       float64        `json:"loss"`
 	Echo       bool           `json:"echo"`
 	Configured bool           `json:"configured"`
+	Resume     string         `json:"resume"`
 	N          int            `json:"n"`
 	Failed     int            `json:"failed"`
 	Error      string         `json:"error,omitempty"`
@@ -90,7 +91,7 @@ type lossBudget struct {
 func newLossCell(r *matrix.Result) lossCell {
 	c := lossCell{
 		Suite: uint8(r.Cell.Suite), RTT: milliseconds(r.Cell.RTT), MTU: r.Cell.MTU, Loss: r.Cell.Loss,
-		Echo: r.Cell.Echo, Configured: r.Cell.Configured, N: r.N(), Failed: r.Failed,
+		Echo: r.Cell.Echo, Configured: r.Cell.Configured, Resume: r.Cell.Resume.String(), N: r.N(), Failed: r.Failed,
 		P50: reached(r, 0.50), P95: reached(r, 0.95), P99: reached(r, 0.99),
 		Datagrams: r.Datagrams, Bytes: r.Bytes, Verdict: r.Verdict(),
 	}

@@ -65,6 +65,7 @@ func TestLossCells(t *testing.T) {
 		{lossRun{suite: "1", mtu: "1280", rtt: "100", loss: "5"}, 2, 2 * 2000},
 		{lossRun{suite: "1", mtu: "1280", rtt: "100", loss: "5", echo: "yes", n: 7}, 1, 7},
 		{lossRun{suite: "1", mtu: "1280", rtt: "100", loss: "7.5"}, 1, 2000},
+		{lossRun{suite: "1", mtu: "1280", rtt: "100", loss: "5", resume: "no,small,secret"}, 4, 4 * 2000},
 	}
 	for _, test := range tests {
 		cells, err := test.run.cells()
@@ -86,6 +87,7 @@ func TestLossUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"extra"}, {"-suite", "5"}, {"-suite", "x"}, {"-loss", "101"}, {"-loss", "-1"}, {"-rtt", "-1"},
 		{"-mtu", "48"}, {"-mtu", "70000"}, {"-echo", "maybe"}, {"-loss", "1,,2"}, {"-n", "-1"}, {"-plot", "a.gif"},
+		{"-resume", "maybe"}, {"-real", "-resume", "small"},
 	} {
 		code, out, stderr := run(t, append([]string{"loss"}, args...)...)
 		if code != cli.CodeUsage || out != "" || stderr == "" {

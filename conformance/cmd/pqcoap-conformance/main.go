@@ -13,10 +13,12 @@ var program = &cli.Program{
 	About: "pqcoap-conformance makes what shows that an implementation is one of pqcoap.",
 	Commands: []cli.Command{
 		lossCommand,
+		sessionsCommand,
 		vectorsCommand,
 	},
 	Examples: `
 		pqcoap-conformance vectors -dir conformance/testdata
+		pqcoap-conformance sessions
 	`,
 }
 

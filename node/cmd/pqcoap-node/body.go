@@ -10,10 +10,11 @@ import (
 
 	"github.com/plgd-dev/go-coap/v3/message"
 
+	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/internal/cli"
 )
 
-// maxBody is the largest request body that a server takes unless it is told otherwise.
+// maxBody is the largest body that is held. A larger one is read from its file as it is sent.
 const maxBody = 1 << 20
 
 // A body is that of a request, and the flags that say where it comes from.
@@ -23,6 +24,22 @@ type body struct {
 
 	format message.MediaType
 	bytes  []byte
+	large  *os.File // instead of bytes
+	size   int64
+}
+
+// stream is the body where it is not held, else nil.
+func (b *body) stream() coap.Body {
+	if b == nil || b.large == nil {
+		return nil
+	}
+	return io.NewSectionReader(b.large, 0, b.size)
+}
+
+func (b *body) close() {
+	if b != nil && b.large != nil {
+		b.large.Close()
+	}
 }
 
 func (b *body) define(fs *flag.FlagSet) {
@@ -54,9 +71,9 @@ func (b *body) read(stdin io.Reader) error {
 		return fmt.Errorf("body: %w", err)
 	}
 	if len(b.bytes) > maxBody {
-		return fmt.Errorf("body: larger than %d bytes, which is the most that servers take", maxBody)
+		return fmt.Errorf("body: larger than %d bytes: give it as a file, with -f", maxBody)
 	}
-	if !b.hasFmt && !utf8.Valid(b.bytes) {
+	if !b.hasFmt && (b.large != nil || !utf8.Valid(b.bytes)) {
 		b.format = message.AppOctets
 	}
 	return nil
@@ -72,6 +89,11 @@ func (b *body) source(stdin io.Reader) ([]byte, error) {
 	f, err := os.Open(b.file)
 	if err != nil {
 		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() && info.Size() > maxBody {
+		b.large, b.size = f, info.Size()
+		return nil, nil
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxBody+1))

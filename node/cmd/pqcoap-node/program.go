@@ -27,7 +27,7 @@ CoAP requests over that channel. Its file, which holds its private key and says 
 to know the server, is made by 'pqcoap-server enroll'.`,
 		Commands: []cli.Command{
 			getCommand(), observeCommand(), postCommand(), putCommand(), deleteCommand(),
-			fetchCommand(), patchCommand(), ipatchCommand(), runCommand(), pingCommand(),
+			fetchCommand(), patchCommand(), ipatchCommand(), runCommand(), pingCommand(), proxyCommand(),
 		},
 		Examples: `
 			pqcoap-node get  -c sensor-1.toml /time

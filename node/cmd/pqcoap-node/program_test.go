@@ -19,7 +19,7 @@ func command(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 func TestHelp(t *testing.T) {
-	names := []string{"get", "observe", "post", "put", "delete", "fetch", "patch", "ipatch", "run", "ping"}
+	names := []string{"get", "observe", "post", "put", "delete", "fetch", "patch", "ipatch", "run", "ping", "proxy"}
 	_, overview, _ := command(t, "help")
 	for _, name := range names {
 		code, out, errs := command(t, name, "-h")

@@ -10,21 +10,24 @@ import (
 	"github.com/pqcoap/pqcoap/internal/cli"
 	"github.com/pqcoap/pqcoap/server"
 	"github.com/pqcoap/pqcoap/server/app"
+	"github.com/pqcoap/pqcoap/server/upstream"
 )
 
 func runCommand() cli.Command {
 	return cli.Command{
 		Name:  "run",
-		Args:  "-dir DIR [-listen ADDR] [-echo auto|always]",
+		Args:  "-dir DIR [-listen ADDR] [-echo auto|always] [-upstream URI [-identity KIND] [-unencrypted]]",
 		Short: "serve devices",
 		Long: `Run serves the devices that are enrolled, with the built-in application:
 /.well-known/core, /time, /echo, and /telemetry, which keeps SenML readings in
-telemetry.log of the folder and answers when they are on the disk. The first line of output
-is the address that it listens on. SIGINT and SIGTERM end it: it tells its devices, writes
+telemetry.log of the folder and answers when they are on the disk. Requests can go to plain
+CoAP servers instead: with -upstream all of them, but those for paths that a [[route]] in
+server.toml is for. The first line of output is the address that it listens on. SIGINT and SIGTERM end it: it tells its devices, writes
 what is left, and exits with 0.`,
 		Examples: `
 			pqcoap-server run -dir /var/lib/pqcoap
-			pqcoap-server run -dir /var/lib/pqcoap -listen 127.0.0.1:0 -echo always`,
+			pqcoap-server run -dir /var/lib/pqcoap -listen 127.0.0.1:0 -echo always
+			pqcoap-server run -dir /var/lib/pqcoap -upstream coap://127.0.0.1:5683`,
 		Setup: runSetup,
 	}
 }
@@ -34,6 +37,8 @@ func runSetup(fs *flag.FlagSet) cli.Action {
 	listen := fs.String("listen", "", "UDP `ADDR` to listen on instead of that in server.toml; port 0: any free one")
 	echo := fs.String("echo", "", "`WHEN` a device has to prove its address before the server works for it, "+
 		"instead of what server.toml says: auto (under load) or always")
+	var up upstreamFlags
+	up.define(fs)
 	return func(ctx context.Context, std cli.Streams, args []string) error {
 		if err := noArguments(*dir, args); err != nil {
 			return err
@@ -51,6 +56,9 @@ func runSetup(fs *flag.FlagSet) cli.Action {
 		}
 		if *listen != "" {
 			folder.Settings.Listen = *listen
+		}
+		if err := up.apply(&folder.Settings); err != nil {
+			return err
 		}
 		return serve(ctx, std, folder)
 	}
@@ -70,7 +78,15 @@ func serve(ctx context.Context, std cli.Streams, folder *server.Dir) (err error)
 	// After the server, whose handlers use it.
 	defer func() { err = errors.Join(err, application.Close()) }()
 
-	cfg := folder.Config(application)
+	routed, err := upstream.New(ctx, upstream.Config{
+		Routes: folder.Settings.Routes, BuiltIn: application, Log: std.Log,
+	})
+	if err != nil {
+		socket.Close()
+		return err
+	}
+	defer routed.Close()
+	cfg := folder.Config(routed)
 	cfg.Log = std.Log
 	srv, err := server.New(cfg)
 	if err != nil {

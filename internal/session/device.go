@@ -291,6 +291,3 @@ func (d *Device) end(err error) {
 	}
 	d.events = append(d.events, Event{Kind: EventClosed, Err: err})
 }
-
-// Hint is the last unproven failure of a handshake under way, nil if there was none.
-func (d *Device) Hint() error { return d.hint }

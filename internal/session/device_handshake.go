@@ -274,3 +274,6 @@ func payloadLimit(ours int, peer handshake.Parameters) int {
 	}
 	return min(ours, int(peer.MaxUDPPayload))
 }
+
+// Hint is the last unproven failure of a handshake under way, nil if there was none.
+func (d *Device) Hint() error { return d.hint }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -40,6 +41,31 @@ type Config struct {
 	Forward       bool          // for a proxy: see coap.Config
 	Log           *slog.Logger  // nil: none
 	Memory        *Memory       // shared by connections to speed up later handshakes; may be nil
+
+	// State is the path of a file for what outlives the program: the ticket that the next session
+	// begins with, and the session where the device went to sleep. It is sealed under the device's
+	// own key. A file that cannot be used costs a handshake and is logged; a copy that is put back
+	// is refused, unless the file beside it, named .used, is put back with it. Empty: no file.
+	State string
+	// Rekey is when the keys of a session are replaced by others, made of them.
+	Rekey Rekey
+	// FreshAfter is the age at which the secrets of a handshake are replaced by those of another,
+	// which is made beside the session while that goes on. 0: 7 days; negative: never.
+	FreshAfter time.Duration
+	// KeepAlive is after how long without a datagram sent the server is asked for a sign of life,
+	// so that a NAT on the way remembers the device and the server can reach it. A session without
+	// one for 20 s is followed by another. 0: never, as suits a device that sleeps.
+	KeepAlive time.Duration
+	// Spread is over how long devices come back whose sessions the server has lost: each waits for
+	// a random part of it, its requests too. 0: 10 s; negative: not at all.
+	Spread time.Duration
+}
+
+// Rekey says when the keys of a session are replaced. The zero value does so at the limits of the
+// cipher only.
+type Rekey struct {
+	Age     time.Duration // of a key in use; 0: any
+	Records uint64        // sealed by a key; 0: any number
 }
 
 // file is the TOML form of a Config.
@@ -52,13 +78,19 @@ type file struct {
 	Key           string `toml:"key,omitempty"`
 	MaxUDPPayload int    `toml:"max_udp_payload,omitzero"`
 	IdleTimeout   int64  `toml:"idle_timeout,omitzero"`
+	State         string `toml:"state,omitempty"`
+	RekeyAge      int64  `toml:"rekey_age,omitzero"`
+	RekeyRecords  int64  `toml:"rekey_records,omitzero"`
+	FreshAfter    *int64 `toml:"fresh_after,omitempty"`
+	KeepAlive     int64  `toml:"keep_alive,omitzero"`
+	Spread        *int64 `toml:"spread,omitempty"`
 }
 
 // maxConfigFile bounds what is read; the largest key object is far smaller.
 const maxConfigFile = 64 << 10
 
 // LoadConfig reads a device's configuration file. The file holds a private key: one that
-// others may read is refused.
+// others may read is refused. A state file is named from the folder of the file.
 func LoadConfig(path string) (Config, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -77,6 +109,9 @@ func LoadConfig(path string) (Config, error) {
 	cfg, err := ParseConfig(b)
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if cfg.State != "" && !filepath.IsAbs(cfg.State) {
+		cfg.State = filepath.Join(filepath.Dir(path), cfg.State)
 	}
 	return cfg, nil
 }
@@ -102,7 +137,7 @@ func ParseConfig(b []byte) (Config, error) {
 		return Config{}, fmt.Errorf("%w: a value has the wrong type: want text in quotes, or a whole number", ErrConfig)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return Config{}, fmt.Errorf("%w: unknown key %q: the keys are name, server, server_key, fingerprint, suite, key, max_udp_payload, idle_timeout", ErrConfig, unknown[0].String())
+		return Config{}, fmt.Errorf("%w: unknown key %q: the keys are %s", ErrConfig, unknown[0].String(), fileKeys)
 	}
 	return f.config()
 }
@@ -110,7 +145,7 @@ func ParseConfig(b []byte) (Config, error) {
 func (f *file) config() (Config, error) {
 	cfg := Config{
 		Name: f.Name, Server: f.Server, Suite: handshake.Suite(f.Suite),
-		MaxUDPPayload: f.MaxUDPPayload, IdleTimeout: time.Duration(f.IdleTimeout) * time.Second,
+		MaxUDPPayload: f.MaxUDPPayload,
 	}
 	if !cfg.Suite.Valid() {
 		return Config{}, fmt.Errorf("%w: suite: want 1, 2, 3 or 4", ErrConfig)
@@ -118,8 +153,8 @@ func (f *file) config() (Config, error) {
 	if f.MaxUDPPayload != 0 && (f.MaxUDPPayload < minUDPPayload || f.MaxUDPPayload > maxUDPPayload) {
 		return Config{}, fmt.Errorf("%w: max_udp_payload: want %d to %d", ErrConfig, minUDPPayload, maxUDPPayload)
 	}
-	if f.IdleTimeout < 0 || f.IdleTimeout > maxIdle {
-		return Config{}, fmt.Errorf("%w: idle_timeout: want seconds, 0 to %d", ErrConfig, maxIdle)
+	if err := f.lasting(&cfg); err != nil {
+		return Config{}, err
 	}
 	if err := f.trust(&cfg); err != nil {
 		return Config{}, err
@@ -130,7 +165,6 @@ func (f *file) config() (Config, error) {
 const (
 	minUDPPayload = 80 // an IPv6 packet of 128 bytes
 	maxUDPPayload = 65527
-	maxIdle       = 1<<31 - 1
 )
 
 // trust reads how the server is pinned.
@@ -188,8 +222,9 @@ func (f *file) identity(cfg *Config) error {
 func AppendConfig(b []byte, cfg Config) ([]byte, error) {
 	f := file{
 		Name: cfg.Name, Server: cfg.Server, Suite: uint8(cfg.Suite),
-		MaxUDPPayload: cfg.MaxUDPPayload, IdleTimeout: int64(cfg.IdleTimeout / time.Second),
+		MaxUDPPayload: cfg.MaxUDPPayload,
 	}
+	f.setLasting(&cfg)
 	if cfg.Trust != nil {
 		f.Suite = uint8(cfg.Trust.Suite())
 		f.ServerKey = base64.RawURLEncoding.EncodeToString(cfg.Trust.Bytes())

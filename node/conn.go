@@ -1,9 +1,8 @@
 package node
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
@@ -29,7 +29,8 @@ const errorPause = 10 * time.Millisecond
 const receiveBuffer = 1 << 16
 
 // A Conn is a device's connection to its server, a [coap.Peer]. It outlives its sessions: when
-// one has ended, the next request opens another.
+// one has ended, the next begins with the next request, by the ticket that the server has given,
+// or by a handshake where that does not do. See [Config] for what makes it begin by itself.
 type Conn struct {
 	cfg      Config
 	socket   PacketConn
@@ -38,16 +39,32 @@ type Conn struct {
 	gone     chan struct{}  // closed by Close
 	cancel   context.CancelFunc
 	patience patience
+	stirred  chan struct{} // has a value when something has happened that Sleep may wait for
 
-	mu     sync.Mutex
-	owner  *endpoint.Owner
-	device *session.Device
-	opened chan struct{}      // closed when the handshake under way has ended, well or not
-	end    *endpoint.Endpoint // of the session that is open
-	err    error              // why the last session ended
-	closed bool
-	timer  *time.Timer
-	out    session.Outbox
+	mu       sync.Mutex
+	owner    *endpoint.Owner
+	clock    clock
+	active   *strand // of the session that is open, or begins, or was the last; nil before the first
+	fresh    *strand // begins beside it, with a full handshake
+	old      *strand // has been replaced, until its requests have ended
+	oldUntil time.Time
+
+	wanted     bool      // the next session begins without a request
+	pauseUntil time.Time // and not before this
+	failures   int       // attempts in a row
+
+	ticket *handshake.ResumptionState // for the next session
+	vault  *vault                     // nil: nothing is on disk
+	fullAt time.Time                  // of the last full handshake, by the wall clock
+
+	probe      *probe
+	sentAt     time.Time // the last datagram
+	freshRetry time.Time
+	freshPause time.Duration
+	chores     *time.Timer
+
+	sleeping bool // no request begins any more
+	closed   bool
 }
 
 // maxHandlers is how many of a device's handlers may be at work at once.
@@ -55,7 +72,8 @@ const maxHandlers = 16
 
 // Dial opens a session with the server at addr, or the one that cfg names where addr is
 // empty. It returns when the server has proven that it holds the pinned key (in mode psk the
-// server proves the pre-shared key by its first record, before any answer is delivered).
+// server proves the pre-shared key by its first record, before any answer is delivered). Where
+// the state file has a session that was put to sleep, that goes on and nothing is sent.
 func Dial(ctx context.Context, addr string, cfg Config) (*Conn, error) {
 	if addr == "" {
 		addr = cfg.Server
@@ -74,22 +92,10 @@ func Dial(ctx context.Context, addr string, cfg Config) (*Conn, error) {
 // DialOn is Dial on a socket of the caller's, which belongs to the Conn from here on: it is
 // closed with it, and when DialOn fails.
 func DialOn(ctx context.Context, socket PacketConn, server netip.AddrPort, cfg Config) (*Conn, error) {
-	c := &Conn{
-		cfg:    cfg,
-		socket: socket,
-		server: netip.AddrPortFrom(server.Addr().Unmap(), server.Port()),
-		gone:   make(chan struct{}),
-	}
-	handlers, cancel := context.WithCancel(context.Background())
-	c.cancel = cancel
-	c.owner = &endpoint.Owner{
-		Lock: &c.mu, Context: handlers, Handler: cfg.Handler, Log: cfg.Log, Tasks: &c.tasks, Most: maxHandlers,
-	}
-	if c.owner.Log == nil {
-		c.owner.Log = slog.New(slog.DiscardHandler)
-	}
-	c.timer = time.AfterFunc(time.Hour, c.tick)
-	c.timer.Stop()
+	c := newConn(socket, netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), cfg)
+	c.mu.Lock()
+	c.wake(c.now())
+	c.mu.Unlock()
 	c.tasks.Go(c.read)
 	if _, err := c.ready(ctx); err != nil {
 		c.Close()
@@ -98,79 +104,19 @@ func DialOn(ctx context.Context, socket PacketConn, server netip.AddrPort, cfg C
 	return c, nil
 }
 
-// ready returns the open session's endpoint; it starts a handshake where none is under way.
-func (c *Conn) ready(ctx context.Context) (*endpoint.Endpoint, error) {
-	opened, end, err := c.underway()
-	if opened == nil {
-		return end, err
+func newConn(socket PacketConn, server netip.AddrPort, cfg Config) *Conn {
+	c := &Conn{cfg: cfg, socket: socket, server: server, gone: make(chan struct{}), stirred: make(chan struct{}, 1)}
+	handlers, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	c.owner = &endpoint.Owner{
+		Lock: &c.mu, Context: handlers, Handler: cfg.Handler, Log: cfg.Log, Tasks: &c.tasks, Most: maxHandlers,
 	}
-	select {
-	case <-opened:
-	case <-ctx.Done():
-		return nil, c.giveUp(ctx)
+	if c.owner.Log == nil {
+		c.owner.Log = slog.New(slog.DiscardHandler)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.end == nil {
-		return nil, c.err
-	}
-	return c.end, nil
-}
-
-// underway returns the endpoint, or what is closed when the handshake has ended.
-func (c *Conn) underway() (opened chan struct{}, end *endpoint.Endpoint, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case c.closed:
-		return nil, nil, ErrClosed
-	case c.end != nil:
-		return nil, c.end, nil
-	case c.opened == nil:
-		err = c.start()
-	}
-	return c.opened, nil, err
-}
-
-// giveUp adds to the context's error what the server, or somebody else, has said so far.
-func (c *Conn) giveUp(ctx context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.device != nil {
-		if hint := c.device.Hint(); hint != nil {
-			return fmt.Errorf("%w; %w", ctx.Err(), hint)
-		}
-	}
-	return ctx.Err()
-}
-
-// start begins a handshake. The caller holds the lock.
-func (c *Conn) start() error {
-	now := time.Now()
-	known := c.cfg.Memory.of(c.server, now)
-	device, err := session.NewDevice(now, session.DeviceConfig{
-		Server:        c.cfg.Trust,
-		Suite:         c.cfg.Suite,
-		Fingerprint:   c.cfg.Fingerprint,
-		Key:           c.cfg.Key,
-		PSK:           c.cfg.PSK,
-		MaxUDPPayload: c.cfg.MaxUDPPayload,
-		MaxBody:       c.cfg.MaxBody,
-		Stream:        endpoint.Streams(c.cfg.Handler),
-		IdleTimeout:   c.cfg.IdleTimeout,
-		Forward:       c.cfg.Forward,
-		Rand:          rand.Reader,
-		PathPayload:   known.path,
-		Echo:          known.echo,
-		RTT:           known.rtt,
-	}, &c.out)
-	if err != nil {
-		c.out.Reset()
-		return err
-	}
-	c.device, c.err, c.opened = device, nil, make(chan struct{})
-	c.flush(now)
-	return nil
+	c.chores = time.AfterFunc(time.Hour, c.chore)
+	c.chores.Stop()
+	return c
 }
 
 // read takes datagrams until the socket is closed.
@@ -189,100 +135,68 @@ func (c *Conn) read() {
 			continue
 		}
 		c.mu.Lock()
-		if c.device != nil {
-			now := time.Now()
-			c.device.Receive(now, buf[:n], &c.out)
-			c.flush(now)
+		if !c.closed {
+			c.receive(c.now(), buf[:n])
 		}
 		c.mu.Unlock()
 	}
 }
 
-// tick runs when the session's deadline has come.
-func (c *Conn) tick() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.device != nil && !c.closed {
-		now := time.Now()
-		c.device.Advance(now, &c.out)
-		c.flush(now)
+// receive gives a datagram to the session it is for. Devices have no connection IDs, so each
+// session tries, in place: all but the last get a copy. What opens in none changes none.
+func (c *Conn) receive(now time.Time, datagram []byte) {
+	links := []*strand{c.active, c.fresh, c.old}
+	if c.fresh != nil && len(datagram) > 0 && datagram[0]>>6 == 1 { // not a record (docs/protocol.md section 1)
+		links = []*strand{c.fresh}
 	}
-}
-
-// flush sends, takes events and arms the timer. The caller holds the lock.
-func (c *Conn) flush(now time.Time) {
-	for ev, ok := c.device.Next(); ok; ev, ok = c.device.Next() {
-		c.take(now, ev)
+	for _, l := range links {
+		if l == nil || l.err != nil {
+			continue
+		}
+		b := datagram
+		if c.fresh != nil || c.old != nil {
+			b = bytes.Clone(datagram)
+		}
+		if l.receive(now, b) {
+			break
+		}
 	}
-	for _, datagram := range c.out.All() {
-		// A datagram that cannot be sent is one that was lost.
-		c.socket.WriteToUDPAddrPort(datagram, c.server)
-	}
-	c.out.Reset()
-	if deadline := c.device.Deadline(); deadline.IsZero() {
-		c.timer.Stop()
-	} else {
-		c.timer.Reset(max(0, deadline.Sub(now)))
-	}
-}
-
-// take acts on one event. The caller holds the lock.
-func (c *Conn) take(now time.Time, ev session.Event) {
-	switch ev.Kind {
-	case session.EventOpen:
-		c.open()
-		c.cfg.Memory.note(c.server, now, c.device.Result(), c.device.RTT())
-		c.notePath(now)
-		close(c.opened)
-	case session.EventClosed:
-		c.notePath(now)
-		c.ended(ev.Err)
-	default:
-		c.end.Take(now, ev)
-	}
-}
-
-func (c *Conn) open() {
-	c.end = endpoint.New(c.owner, &engine{c, c.device})
-	id := c.device.Result().SessionID
-	c.end.SessionID = hex.EncodeToString(id[:])
+	c.settle(now)
 }
 
 // notePath remembers what the path carries. It may have become less within a session.
-func (c *Conn) notePath(now time.Time) {
+func (c *Conn) notePath(now time.Time, l *strand) {
 	configured := c.cfg.MaxUDPPayload
 	if configured == 0 {
 		configured = session.MaxUDPPayload
 	}
-	c.cfg.Memory.notePath(c.server, now, c.device.PathPayload(), configured)
+	c.cfg.Memory.notePath(c.server, now, l.device.PathPayload(), configured)
 }
 
-// ended fails what is open. The next request starts a new handshake.
-func (c *Conn) ended(err error) {
-	c.err = err
-	if c.end == nil {
-		close(c.opened)
-	} else {
-		c.end.End(err)
-	}
-	c.end, c.opened = nil, nil
-}
-
-// Close ends the session, tells the server, and closes the socket.
+// Close ends the session, tells the server, and closes the socket. The ticket stays in the state
+// file: the next session begins with it.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
 		return ErrClosed
 	}
-	if c.device != nil {
-		c.device.Close(time.Now(), &c.out)
-		c.flush(time.Now())
+	return c.shut(time.Now())
+}
+
+// shut is Close, with the lock held, which it gives back.
+func (c *Conn) shut(now time.Time) error {
+	c.sleeping = true // nothing begins any more
+	for _, l := range []*strand{c.old, c.fresh, c.active} {
+		if l != nil && l.err == nil {
+			l.device.Close(now, &l.out)
+			l.flush(now)
+		}
 	}
 	c.closed = true
 	close(c.gone)
 	c.cancel()
-	c.timer.Stop()
+	c.chores.Stop()
 	c.mu.Unlock()
 	err := c.socket.Close()
 	c.tasks.Wait()

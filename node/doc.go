@@ -6,6 +6,14 @@
 //	defer conn.Close()
 //	answer, err := conn.Get(ctx, "/time")
 //
-// A [Conn] is safe for concurrent use. A session that the server ends, or whose keys reach
-// their limit, is followed by a new handshake when the next request is made.
+// A [Conn] is safe for concurrent use. A session that has ended, by what end, is followed by
+// another when the next request is made. It begins with the ticket that the server has given, in
+// one round trip and a few hundred bytes, or with a handshake.
+//
+// A device that sleeps ends its program with [Conn.Sleep] and has [Config].State name a file. The
+// next [Dial] goes on with the session, at the cost of nothing:
+//
+//	conn, err := node.Dial(ctx, "", cfg)
+//	answer, err := conn.Post(ctx, "/telemetry", message.AppSenmlCbor, reading)
+//	err = conn.Sleep(ctx)
 package node

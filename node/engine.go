@@ -6,29 +6,25 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
-	"github.com/pqcoap/pqcoap/internal/session"
 )
 
 // An engine is the CoAP of one session, as its endpoint sees it.
-type engine struct {
-	conn   *Conn
-	device *session.Device
-}
+type engine struct{ *strand }
 
 func (e *engine) Request(now time.Time, m coap.Message, opt coap.RequestOptions) (uint64, error) {
-	return e.device.Request(now, m, opt, &e.conn.out)
+	return e.device.Request(now, m, opt, &e.out)
 }
 
-func (e *engine) Ping(now time.Time) (uint64, error) { return e.device.Ping(now, &e.conn.out) }
+func (e *engine) Ping(now time.Time) (uint64, error) { return e.device.Ping(now, &e.out) }
 
-func (e *engine) Cancel(now time.Time, id uint64) { e.device.Cancel(now, id, &e.conn.out) }
+func (e *engine) Cancel(now time.Time, id uint64) { e.device.Cancel(now, id, &e.out) }
 
 func (e *engine) Respond(now time.Time, id uint64, m coap.Message, body coap.Body) error {
-	return e.device.Respond(now, id, m, body, &e.conn.out)
+	return e.device.Respond(now, id, m, body, &e.out)
 }
 
 func (e *engine) Consumed(now time.Time, id uint64, n int) {
-	e.device.Consumed(now, id, n, &e.conn.out)
+	e.device.Consumed(now, id, n, &e.out)
 }
 
 func (e *engine) ConsumedRequest(now time.Time, id uint64, n int) {
@@ -36,7 +32,7 @@ func (e *engine) ConsumedRequest(now time.Time, id uint64, n int) {
 }
 
 func (e *engine) Notify(now time.Time, id uint64, m coap.Message) error {
-	return e.device.Notify(now, id, m, &e.conn.out)
+	return e.device.Notify(now, id, m, &e.out)
 }
 
 func (e *engine) EndObservation(now time.Time, id uint64) { e.device.EndObservation(now, id) }
@@ -48,8 +44,9 @@ func (e *engine) LocalAddr() netip.AddrPort { return e.conn.LocalAddr() }
 func (e *engine) RemoteAddr() netip.AddrPort { return e.conn.server }
 
 func (e *engine) Flush(now time.Time) {
-	if e.device == e.conn.device { // else its session has ended
-		e.conn.flush(now)
+	if e.err == nil { // else its session has ended
+		e.flush(now)
+		e.conn.settle(now)
 	}
 }
 
@@ -58,11 +55,12 @@ func (e *engine) Close() error {
 	c := e.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || e.device != c.device {
+	if c.closed || e.err != nil {
 		return ErrClosed
 	}
-	e.device.Close(time.Now(), &c.out)
-	c.flush(time.Now())
+	now := c.now()
+	e.device.Close(now, &e.out)
+	e.Flush(now)
 	return nil
 }
 
@@ -81,11 +79,11 @@ func (c *Conn) RemoteAddr() netip.AddrPort { return c.server }
 // Done is closed by Close.
 func (c *Conn) Done() <-chan struct{} { return c.gone }
 
-// Stats is what the current session has cost.
+// Stats is what the current session has cost. One that has been woken counts from there.
 func (c *Conn) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.device.Stats()
+	return c.active.device.Stats()
 }
 
 // Session describes the current session: its ID, suite, mode and parameters. It is nil while
@@ -93,5 +91,12 @@ func (c *Conn) Stats() Stats {
 func (c *Conn) Session() *handshake.Result {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.device.Result()
+	return c.active.device.Result()
+}
+
+// Woken tells whether the current session was saved by [Conn.Sleep] and has been gone on with.
+func (c *Conn) Woken() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.active.woken
 }

@@ -3,14 +3,21 @@ package node
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/session"
 )
 
 // requestTime is how long a request without a deadline may take.
 const requestTime = 60 * time.Second
+
+// ErrUnknownOutcome says that the session has been lost while a request was open which must not be
+// made twice: whether the server has acted on it is not known.
+var ErrUnknownOutcome = errors.New("node: the session was lost before the answer: whether the request took effect is not known")
 
 // Do sends a request and returns its response. Without a deadline in ctx it gives up after
 // 60 s. Path, query and other options are in the message's Options; see [Conn.Get] and the
@@ -19,6 +26,10 @@ const requestTime = 60 * time.Second
 // A response 4.29 or 5.03 is obeyed: the request is made again when its Max-Age has passed,
 // and others of the same path wait for that too (RFC 8516, RFC 7252 section 5.9.3.4). Where
 // the deadline comes first, that response is returned.
+//
+// A request that is open when the server says that it does not know the session any more is made
+// again in the next one, if it may be made twice: GET, PUT, DELETE, FETCH and iPATCH. POST and
+// PATCH fail with ErrUnknownOutcome.
 func (c *Conn) Do(ctx context.Context, m coap.Message) (coap.Message, error) {
 	ctx, cancel := limit(ctx)
 	defer cancel()
@@ -31,11 +42,32 @@ func (c *Conn) Do(ctx context.Context, m coap.Message) (coap.Message, error) {
 			return coap.Message{}, err
 		}
 		answer, err := end.Do(ctx, m)
+		if err = outcome(&m, err); errors.Is(err, errAgain) {
+			continue
+		}
 		if err != nil || !c.patience.note(time.Now(), &m, &answer) {
 			return answer, err
 		}
 	}
 }
+
+// errAgain says that a request is to be made again.
+var errAgain = errors.New("node: the session was lost and another follows")
+
+// outcome is what an error means for a request that was open in a session which was lost.
+func outcome(m *coap.Message, err error) error {
+	switch {
+	case !errors.Is(err, session.ErrReset) && !errors.Is(err, errMoved):
+		return err
+	case twice(m.Code):
+		return errAgain
+	}
+	return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+}
+
+// twice tells whether a request may be made twice to the same effect (RFC 7252 section 5.1, RFC
+// 8132).
+func twice(code coap.Code) bool { return code != coap.POST && code != coap.PATCH }
 
 // limit gives a context its deadline.
 func limit(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -71,6 +103,9 @@ func (c *Conn) Stream(ctx context.Context, m coap.Message, body coap.Body) (coap
 			return coap.Message{}, nil, err
 		}
 		answer, content, err := end.Stream(ctx, m, body)
+		if err = outcome(&m, err); errors.Is(err, errAgain) {
+			continue
+		}
 		if err != nil || !c.patience.note(time.Now(), &m, &answer) {
 			return answer, content, err
 		}

@@ -47,7 +47,7 @@ func (c *Conn) reopen() *fakeSession {
 	f.end = endpoint.New(c.owner, f)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.end = f.end
+	c.active = &strand{conn: c, end: f.end}
 	return f
 }
 

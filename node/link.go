@@ -159,7 +159,10 @@ func (l *link) close() {
 func (c *Conn) current() *endpoint.Endpoint {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.end
+	if !c.active.isOpen() {
+		return nil
+	}
+	return c.active.end
 }
 
 // final tells whether the server has said, and proven, that it does not take this device.

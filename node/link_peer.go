@@ -62,5 +62,5 @@ func (p *linkPeer) Observe(ctx context.Context, m coap.Message) (coap.Watch, err
 func (c *Conn) heard() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.device.Heard()
+	return c.active.device.Heard()
 }

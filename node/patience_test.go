@@ -125,8 +125,10 @@ func TestPatienceLonger(t *testing.T) {
 func TestPatienceBounds(t *testing.T) {
 	var p patience
 	now := time.Now()
+	age := 60.
 	for i := range maxHeld + 10 {
-		p.note(now, to(fmt.Sprint(i)), later(coap.ServiceUnavailable, 1000*(i+1)))
+		p.note(now, to(fmt.Sprint(i)), later(coap.ServiceUnavailable, int(age)))
+		age *= 1.15 // by more than the random part
 	}
 	if len(p.held) != maxHeld {
 		t.Errorf("%d paths held", len(p.held))

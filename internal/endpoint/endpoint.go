@@ -132,9 +132,7 @@ func (p *Endpoint) End(err error) {
 	for id := range p.waiting {
 		p.deliver(id, answer{err: err})
 	}
-	for _, w := range p.watches {
-		w.fail(err)
-	}
+	p.EndWatches(err)
 	for _, s := range p.streams {
 		s.fail(err)
 	}
@@ -145,6 +143,20 @@ func (p *Endpoint) End(err error) {
 		o.end()
 	}
 	p.backlog = nil
+}
+
+// Idle tells whether nobody waits for an answer or a body, and no handler is at work.
+// Observations do not count. The caller holds the lock.
+func (p *Endpoint) Idle() bool {
+	return len(p.waiting) == 0 && len(p.streams) == 0 && len(p.uploads) == 0 && p.running == 0 && len(p.backlog) == 0
+}
+
+// EndWatches ends the observations of the peer's resources without telling it, so that they are
+// opened anew in another session. The caller holds the lock.
+func (p *Endpoint) EndWatches(err error) {
+	for _, w := range p.watches {
+		w.fail(err)
+	}
 }
 
 // LocalAddr implements coap.Peer.

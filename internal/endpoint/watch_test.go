@@ -198,3 +198,29 @@ func TestWithObserve(t *testing.T) {
 		}
 	}
 }
+
+// Observations can be ended for another session to take them over, while requests go on.
+func TestEndWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, nil)
+		w := r.watching(state("1", observeZero))
+		one := started(func() (coap.Message, error) { return r.Do(t.Context(), get()) })
+		r.under(func() {
+			r.EndWatches(errTest)
+			if r.Idle() {
+				t.Error("idle with a request open")
+			}
+		})
+		sees(t, w, "1")
+		ended(t, w, errTest)
+		r.event(session.Event{Kind: session.EventResponse, ID: r.engine.lastID, Message: coap.Message{Code: coap.Valid}})
+		if got := <-one; got.err != nil {
+			t.Error(got.err)
+		}
+		r.under(func() {
+			if !r.Idle() || len(r.watches) != 0 || len(r.engine.cancelled) != 0 {
+				t.Errorf("idle %v, %d watches, cancelled %v", r.Idle(), len(r.watches), r.engine.cancelled)
+			}
+		})
+	})
+}

@@ -152,8 +152,10 @@ func (d *Device) begin(now time.Time, out *Outbox) error {
 	return d.initiate(now, out)
 }
 
-// Receive takes a datagram of the server and changes it in place.
-func (d *Device) Receive(now time.Time, datagram []byte, out *Outbox) {
+// Receive takes a datagram of the server and changes it in place. It tells whether a record in it
+// opened: where a device has two sessions, what opens in one is not for the other. One that opens
+// in neither changes nothing but counters.
+func (d *Device) Receive(now time.Time, datagram []byte, out *Outbox) bool {
 	switch {
 	case len(datagram) == 0 || d.state == closed:
 	case isPlain(datagram[0]):
@@ -161,19 +163,20 @@ func (d *Device) Receive(now time.Time, datagram []byte, out *Outbox) {
 		d.receivePlain(now, datagram, out)
 	case isRecord(datagram[0]) && d.state == open:
 		d.stats.Records.received(len(datagram))
-		d.receiveRecords(now, datagram, out)
+		return d.receiveRecords(now, datagram, out)
 	}
+	return false
 }
 
 // isPlain and isRecord demultiplex by the first byte (docs/protocol.md section 1).
 func isPlain(first byte) bool  { return first>>6 == 1 }
 func isRecord(first byte) bool { return first>>5 == 1 }
 
-func (d *Device) receiveRecords(now time.Time, datagram []byte, out *Outbox) {
+func (d *Device) receiveRecords(now time.Time, datagram []byte, out *Outbox) bool {
 	got := d.ch.receive(now, netip.AddrPort{}, datagram)
 	if got.opened == 0 && record.IsReset(datagram, d.result.ResetToken) {
 		d.end(ErrReset)
-		return
+		return false
 	}
 	d.stats.Rejected += uint64(got.rejected + got.replayed)
 	if got.opened > 0 {
@@ -184,6 +187,7 @@ func (d *Device) receiveRecords(now time.Time, datagram []byte, out *Outbox) {
 	if d.ch.closed && d.state == open {
 		d.end(errPeerClosed)
 	}
+	return got.opened > 0
 }
 
 // Advance does what was due at Deadline.
@@ -232,17 +236,6 @@ func (d *Device) Request(now time.Time, m coap.Message, opt coap.RequestOptions,
 	}
 	d.settle(now, out)
 	return id, err
-}
-
-// Ping asks the server for a sign of life; its answer comes as an EventPong.
-func (d *Device) Ping(now time.Time, out *Outbox) (uint64, error) {
-	if d.state != open {
-		return 0, ErrClosed
-	}
-	d.pingAt = time.Time{}
-	id := d.ch.coap.Ping(now, &d.scrap)
-	d.settle(now, out)
-	return id, nil
 }
 
 // Cancel forgets a request; no event comes for it. Of an observation the server is told.

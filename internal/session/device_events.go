@@ -69,6 +69,7 @@ func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
 		if ev.ID == d.first { // the session's own first record
 			return
 		}
+		delete(d.asked, ev.ID)
 	case coap.EventResponse:
 		delete(d.asked, ev.ID)
 	}

@@ -6,6 +6,18 @@ import (
 	"github.com/pqcoap/pqcoap/coap"
 )
 
+// Ping asks the server for a sign of life; its answer comes as an EventPong.
+func (d *Device) Ping(now time.Time, out *Outbox) (uint64, error) {
+	if d.state != open {
+		return 0, ErrClosed
+	}
+	d.pingAt = time.Time{}
+	id := d.ch.coap.Ping(now, &d.scrap)
+	d.asked[id] = now
+	d.settle(now, out)
+	return id, nil
+}
+
 // Respond answers an EventRequest. body, unless nil, takes the place of m's payload: see
 // [coap.Conn.RespondBody].
 func (d *Device) Respond(now time.Time, id uint64, m coap.Message, body coap.Body, out *Outbox) error {

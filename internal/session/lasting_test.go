@@ -164,6 +164,60 @@ func TestResetSameEra(t *testing.T) {
 	}
 }
 
+// A device tells for which of its sessions a datagram is, and one that is for neither of them
+// leaves both as they were.
+func TestReceiveTells(t *testing.T) {
+	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
+	p.confirm()
+	other := p.next(deviceConfig(handshake.ModeKEM))
+	other.confirm()
+	p.get()
+	for _, r := range p.requests {
+		if err := p.server.Respond(p.now, r.Session, r.ID, *coap.Content(0, []byte("y")), nil, &p.toDevice); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p.toDevice.Len() == 0 {
+		t.Fatal("no answer")
+	}
+	for _, b := range p.toDevice.All() {
+		if other.device.Receive(p.now, bytes.Clone(b), &other.toServer) {
+			t.Error("opened in the other session")
+		}
+		if !p.device.Receive(p.now, bytes.Clone(b), &p.toServer) {
+			t.Error("did not open in its own")
+		}
+	}
+	if other.device.state != open || other.toServer.Len() != 0 {
+		t.Errorf("the other session is in state %d and sends %d datagrams", other.device.state, other.toServer.Len())
+	}
+}
+
+// A ping that nothing answers ends the session, given up or not, where nothing else is heard.
+func TestSilentPing(t *testing.T) {
+	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
+	p.confirm()
+	p.now = p.now.Add(time.Hour)
+	id, err := p.device.Ping(p.now, &p.toServer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.toServer.Reset()
+	p.device.Cancel(p.now.Add(silence), id, &p.toServer)
+	if !errors.Is(p.device.err, errSilent) {
+		t.Errorf("error %v", p.device.err)
+	}
+	p = p.next(deviceConfig(handshake.ModeKEM))
+	p.confirm()
+	if id, err = p.device.Ping(p.now, &p.toServer); err != nil {
+		t.Fatal(err)
+	}
+	p.run()
+	if p.device.Cancel(p.now.Add(silence), id, &p.toServer); p.device.state != open || len(p.device.asked) != 0 {
+		t.Errorf("one that was answered: %v", p.device.err)
+	}
+}
+
 // A server that is not heard any more ends the session, once: nothing comes behind that.
 func TestSilence(t *testing.T) {
 	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))

@@ -68,7 +68,7 @@ func (t *target) observe(ctx context.Context, std cli.Streams, path string) (coa
 	}
 	return w, func() {
 		w.Cancel()
-		conn.Close()
+		hangUp(conn, cfg, std.Log)
 	}, nil
 }
 

@@ -19,7 +19,8 @@ func pingCommand() cli.Command {
 		Long: `Ping makes N handshakes, one after the other, each followed by GET /time. Times start
 before any key is generated: a handshake ends when the server has proven itself, the
 first answer when the body of GET /time is there. Bytes and datagrams are UDP payload, of
-the finished handshakes together, with the GETs apart. Exit code 3 if one failed.`,
+the finished handshakes together, with the GETs apart. With a state file those behind the
+first are resumptions, which a line says. Exit code 3 if one failed.`,
 		Examples: `
 			pqcoap-node ping -c sensor-1.toml -n 5
 			pqcoap-node ping -c sensor-1.toml -fresh -n 100 -json`,
@@ -32,8 +33,8 @@ func pingSetup(fs *flag.FlagSet) cli.Action {
 	t.define(fs, requestTimeout, "on one handshake and its GET")
 	n := fs.Int("n", 3, "`N` handshakes")
 	fresh := fs.Bool("fresh", false, "remember nothing from one handshake to the next: neither the server's "+
-		"Echo nor the round-trip time")
-	asJSON := fs.Bool("json", false, "print one JSON object at the end and nothing else: handshakes, failed, "+
+		"Echo nor the round-trip time, nor a ticket")
+	asJSON := fs.Bool("json", false, "print one JSON object at the end and nothing else: handshakes, failed, resumed, "+
 		"handshake_ms, first_answer_ms (each p50, p95, p99, max), bytes_out, "+
 		"bytes_in, datagrams_out, datagrams_in, request_bytes_out, "+
 		"request_bytes_in")
@@ -48,7 +49,9 @@ func pingSetup(fs *flag.FlagSet) cli.Action {
 		if err != nil {
 			return err
 		}
-		if !*fresh {
+		if *fresh {
+			cfg.State = ""
+		} else {
 			cfg.Memory = new(node.Memory)
 		}
 		p := pinger{target: &t, cfg: cfg, std: std, quiet: *asJSON}
@@ -72,6 +75,18 @@ type ping struct {
 	handshake, answer time.Duration
 	stats             node.Stats
 	session           [16]byte
+	woken             bool // nothing was exchanged to open it
+}
+
+// how is what has opened the session.
+func (p *ping) how() string {
+	switch {
+	case p.woken:
+		return "woken"
+	case p.stats.Resumed:
+		return "resumption"
+	}
+	return "handshake"
 }
 
 // run makes n handshakes, fewer if ctx ends.
@@ -89,8 +104,8 @@ func (p *pinger) run(ctx context.Context, n int) {
 		p.pings = append(p.pings, one)
 		if !p.quiet {
 			h := one.stats.Handshake
-			fmt.Fprintf(p.std.Out, "%3d: handshake %s, answer %s; %d B out, %d B in; session %x\n",
-				i, milliseconds(one.handshake), milliseconds(one.answer), h.BytesOut, h.BytesIn, one.session[:4])
+			fmt.Fprintf(p.std.Out, "%3d: %s %s, answer %s; %d B out, %d B in; session %x\n",
+				i, one.how(), milliseconds(one.handshake), milliseconds(one.answer), h.BytesOut, h.BytesIn, one.session[:4])
 		}
 	}
 }
@@ -113,7 +128,7 @@ func (p *pinger) once(ctx context.Context) (one ping, err error) {
 	case answer.Code>>5 != 2:
 		return one, fmt.Errorf("GET /time: the server answered %s", codeText(answer.Code))
 	}
-	one.stats = conn.Stats()
+	one.stats, one.woken = conn.Stats(), conn.Woken()
 	if s := conn.Session(); s != nil {
 		one.session = s.SessionID
 	}

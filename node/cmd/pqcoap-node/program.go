@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
@@ -41,13 +42,15 @@ to know the server, is made by 'pqcoap-server enroll'.`,
 
 // A target is the flags that say who connects to whom.
 type target struct {
-	file, server string
-	timeout      time.Duration
+	file, server, state string
+	timeout             time.Duration
 }
 
 func (t *target) define(fs *flag.FlagSet, timeout time.Duration, what string) {
 	fs.StringVar(&t.file, "c", "", "`FILE` of the device, as 'pqcoap-server enroll' writes it")
 	fs.StringVar(&t.server, "server", "", "`ADDR` of the server instead of the one in FILE: host or host:port")
+	fs.StringVar(&t.state, "state", "", "`FILE` that keeps the session for the next call, instead of the one in FILE of -c; "+
+		"it is made if need be")
 	fs.DurationVar(&t.timeout, "timeout", timeout, "`TIME` after which to give up "+what)
 }
 
@@ -66,6 +69,9 @@ func (t *target) config() (node.Config, error) {
 	if t.server != "" {
 		cfg.Server = t.server
 	}
+	if t.state != "" {
+		cfg.State = t.state
+	}
 	if cfg.Server == "" {
 		return cfg, cli.Usagef("%s names no server: give -server ADDR", t.file)
 	}
@@ -75,14 +81,31 @@ func (t *target) config() (node.Config, error) {
 // dial opens a session, within the time of ctx.
 func (t *target) dial(ctx context.Context, std cli.Streams, cfg node.Config) (*node.Conn, error) {
 	std.Log.Debug("dialing", "server", cfg.Server, "suite", cfg.Suite.String(), "mode", mode(cfg).String())
+	if cfg.Log == nil {
+		cfg.Log = std.Log
+	}
 	conn, err := node.Dial(ctx, "", cfg)
 	if err != nil {
 		return nil, cli.Exit(codeNoSession, t.explain(err))
 	}
-	if s := conn.Session(); s != nil {
-		std.Log.Debug("session open", "session", fmt.Sprintf("%x", s.SessionID[:8]))
-	}
 	return conn, nil
+}
+
+// sleepTime is how long what is open may delay a sleep.
+const sleepTime = 5 * time.Second
+
+// hangUp ends the use of a session: it sleeps in the state file, where there is one, for the next
+// call.
+func hangUp(conn *node.Conn, cfg node.Config, log *slog.Logger) {
+	if cfg.State == "" {
+		conn.Close()
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sleepTime)
+	defer cancel()
+	if err := conn.Sleep(ctx); err != nil {
+		log.Warn("the session is not saved", "error", err)
+	}
 }
 
 // explain says in words what a context's error means here.

@@ -71,6 +71,7 @@ func TestUsageErrors(t *testing.T) {
 		{"run", "-c FILE is missing"},
 		{"run -c x y", "want no arguments, have 1"},
 		{"run -c x -interval 0s", "-interval: want more than 0"},
+		{"run -c " + file + " -server h -sleep", "-sleep needs a state file"},
 		{"run -c x -count -1", "-count: want 0 or more"},
 		{"ping -c x y", "want no arguments, have 1"},
 		{"ping -c x -n 0", "-n: want 1 or more"},

@@ -11,6 +11,7 @@ import (
 type report struct {
 	Handshakes      int         `json:"handshakes"`
 	Failed          int         `json:"failed"`
+	Resumed         int         `json:"resumed"`
 	HandshakeMS     percentiles `json:"handshake_ms"`
 	FirstAnswerMS   percentiles `json:"first_answer_ms"`
 	BytesOut        uint64      `json:"bytes_out"`
@@ -35,6 +36,9 @@ func newReport(pings []ping, failed int) report {
 	for _, p := range pings {
 		handshakes = append(handshakes, p.handshake)
 		answers = append(answers, p.answer)
+		if p.stats.Resumed {
+			r.Resumed++
+		}
 		r.BytesOut += p.stats.Handshake.BytesOut
 		r.BytesIn += p.stats.Handshake.BytesIn
 		r.DatagramsOut += p.stats.Handshake.DatagramsOut
@@ -63,7 +67,7 @@ func newPercentiles(d []time.Duration) (p percentiles) {
 
 // write shows the report to a person.
 func (r *report) write(w io.Writer, server string) {
-	fmt.Fprintf(w, "\n--- %s: %d handshakes, %d failed\n", server, r.Handshakes, r.Failed)
+	fmt.Fprintf(w, "\n--- %s: %d handshakes, %d failed, %d resumed\n", server, r.Handshakes, r.Failed, r.Resumed)
 	done := uint64(r.Handshakes - r.Failed)
 	if done == 0 {
 		return

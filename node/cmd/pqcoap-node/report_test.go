@@ -24,7 +24,7 @@ func pings(n int) []ping {
 }
 
 func TestReportJSON(t *testing.T) {
-	const want = `{"handshakes":4,"failed":1,` +
+	const want = `{"handshakes":4,"failed":1,"resumed":0,` +
 		`"handshake_ms":{"p50":2,"p95":3,"p99":3,"max":3},` +
 		`"first_answer_ms":{"p50":4.001,"p95":6.001,"p99":6.001,"max":6.001},` +
 		`"bytes_out":7500,"bytes_in":6900,"datagrams_out":21,"datagrams_in":15,` +
@@ -38,12 +38,12 @@ func TestReportJSON(t *testing.T) {
 func TestReportOfFailures(t *testing.T) {
 	r := newReport(nil, 2)
 	got, err := json.Marshal(r)
-	if err != nil || !strings.Contains(string(got), `"failed":2,"handshake_ms":{"p50":null,"p95":null,"p99":null,"max":null}`) {
+	if err != nil || !strings.Contains(string(got), `"failed":2,"resumed":0,"handshake_ms":{"p50":null,"p95":null,"p99":null,"max":null}`) {
 		t.Errorf("report = %s, %v", got, err)
 	}
 	var out strings.Builder
 	r.write(&out, "h:1")
-	if want := "\n--- h:1: 2 handshakes, 2 failed\n"; out.String() != want {
+	if want := "\n--- h:1: 2 handshakes, 2 failed, 0 resumed\n"; out.String() != want {
 		t.Errorf("printed %q, want %q", out.String(), want)
 	}
 }

@@ -140,7 +140,7 @@ func requestSetup(code coap.Code, b *body) func(*flag.FlagSet) cli.Action {
 	}
 }
 
-// run opens a session, makes the request and closes the session.
+// run opens a session, makes the request and closes the session, or has it sleep.
 func (r *request) run(ctx context.Context, std cli.Streams, path string) error {
 	cfg, err := r.config()
 	if err != nil {
@@ -157,7 +157,7 @@ func (r *request) run(ctx context.Context, std cli.Streams, path string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer hangUp(conn, cfg, std.Log)
 	answer, content, err := conn.Stream(ctx, m, r.body.stream())
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, r.explain(err))

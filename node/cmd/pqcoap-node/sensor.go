@@ -23,10 +23,11 @@ const (
 	maxBackOff   = 5 * time.Minute
 )
 
-// An uplink is a session with the server; *node.Conn is one.
+// An uplink is a session with the server. HangUp has it sleep, where it can.
 type uplink interface {
 	Post(ctx context.Context, path string, format message.MediaType, body []byte) (coap.Message, error)
 	Close() error
+	HangUp()
 }
 
 // A sensor measures in intervals and posts what it has measured. Readings that the server
@@ -39,6 +40,7 @@ type sensor struct {
 	count    int           // readings to take; 0: no end
 	timeout  time.Duration // of a request
 	dial     func(context.Context) (uplink, error)
+	sleeps   bool // between readings
 	log      *slog.Logger
 
 	queue   *queue
@@ -56,9 +58,7 @@ func (s *sensor) run(ctx context.Context) error {
 	err := s.send(ctx)
 	cancel()
 	measuring.Wait()
-	if s.link != nil {
-		s.link.Close()
-	}
+	s.hangUp()
 	if waiting, lost := s.queue.counts(); waiting > 0 || lost > 0 {
 		s.log.Warn("readings not acknowledged", "waiting", waiting, "dropped", lost)
 	}
@@ -104,6 +104,9 @@ func (s *sensor) send(ctx context.Context) error {
 		case !more:
 			return nil
 		case len(batch) == 0:
+			if s.sleeps {
+				s.hangUp()
+			}
 			select {
 			case <-ctx.Done():
 			case <-s.queue.changed:
@@ -122,6 +125,14 @@ func (s *sensor) send(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// hangUp ends the session there is, or has it sleep.
+func (s *sensor) hangUp() {
+	if s.link != nil {
+		s.link.HangUp()
+		s.link = nil
+	}
 }
 
 // post sends a batch, over a new session where there is none.

@@ -29,6 +29,7 @@ type fakeServer struct {
 	until  time.Time   // when refuse and code end; zero: never
 	dials  []time.Time
 	open   int
+	slept  int
 	taken  int       // readings
 	times  []float64 // of the readings acknowledged, in s since 1970
 }
@@ -50,6 +51,11 @@ func (f *fakeServer) troubled() bool { return f.until.IsZero() || time.Now().Bef
 func (f *fakeServer) Close() error {
 	f.open--
 	return nil
+}
+
+func (f *fakeServer) HangUp() {
+	f.slept++
+	f.open--
 }
 
 func (f *fakeServer) Post(_ context.Context, path string, format message.MediaType, b []byte) (coap.Message, error) {
@@ -103,6 +109,22 @@ func TestSensor(t *testing.T) {
 		f.complete(5)
 		if len(f.dials) != 1 || f.taken != 5 {
 			t.Errorf("%d dials, %d readings taken", len(f.dials), f.taken)
+		}
+	})
+}
+
+// A sensor that sleeps does so behind each reading, and nothing is lost over it.
+func TestSensorSleeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeServer{t: t}
+		s := f.sensor(5)
+		s.sleeps = true
+		if err := s.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		f.complete(5)
+		if len(f.dials) != 5 || f.slept != 5 {
+			t.Errorf("%d dials, slept %d times", len(f.dials), f.slept)
 		}
 	})
 }

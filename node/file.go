@@ -1,0 +1,63 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// replaceFile puts b in the place of a file that only its owner may read. When it returns nil, a
+// crash leaves b; until then, a crash leaves what was there or b, whole.
+func replaceFile(name string, b []byte) error {
+	tmp := name + ".tmp"
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(tmp, name)
+	}
+	if err != nil {
+		os.Remove(tmp)
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	return syncFolder(filepath.Dir(name))
+}
+
+// syncFolder has the names in a folder on the disk. Windows does that by itself, and cannot be
+// asked for it.
+func syncFolder(name string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	return nil
+}
+
+// readBounded reads a file of at most maxVaultFile.
+func readBounded(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrState, err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxVaultFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrState, err)
+	}
+	if len(b) > maxVaultFile {
+		return nil, errNotState
+	}
+	return b, nil
+}

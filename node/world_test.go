@@ -45,6 +45,7 @@ type world struct {
 	server *bare.Server
 	state  string // the device's file
 	log    strings.Builder
+	logger *slog.Logger
 
 	mu     sync.Mutex
 	asked  []coap.Message
@@ -56,6 +57,7 @@ func inWorld(t *testing.T, link simnet.Link, f func(t *testing.T, w *world), cha
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, net: simnet.New(1, link), state: filepath.Join(t.TempDir(), "state")}
+		w.logger = slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		defer w.net.Close()
 		w.net.TraceOnFailure(t)
 		serverKey, deviceKey := testKeys()
@@ -97,7 +99,7 @@ func (w *world) config() Config {
 	serverKey, deviceKey := testKeys()
 	return Config{
 		Suite: handshake.MLKEM512, Trust: serverKey.ServerCredential(), Key: deviceKey, State: w.state,
-		Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: w.logger,
 	}
 }
 

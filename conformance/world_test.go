@@ -70,6 +70,7 @@ type world struct {
 	t       *testing.T
 	net     *simnet.Network
 	server  *server.Server
+	socket  server.PacketConn
 	done    chan error
 	handler *tally
 	change  []func(*server.Config)
@@ -98,8 +99,14 @@ func (w *world) serve() {
 		w.t.Fatal(err)
 	}
 	w.server = srv
-	socket := w.net.Listen(serverAddr)
-	go func() { w.done <- srv.Serve(socket) }()
+	w.socket = w.net.Listen(serverAddr)
+	go func(socket server.PacketConn) { w.done <- srv.Serve(socket) }(w.socket)
+}
+
+// crash ends the server without a word to anybody.
+func (w *world) crash() {
+	w.socket.Close()
+	<-w.done
 }
 
 // close ends the server and the network, so that the bubble can end.

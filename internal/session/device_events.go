@@ -77,7 +77,7 @@ func (d *Device) take(now time.Time, ev coap.Event, out *Outbox) {
 }
 
 // kinds are the events of a session's CoAP as those of the session.
-var kinds = map[coap.EventKind]EventKind{
+var kinds = [...]EventKind{
 	coap.EventRequest:      EventRequest,
 	coap.EventResponse:     EventResponse,
 	coap.EventFailed:       EventResponse,

@@ -238,6 +238,8 @@ func (s *Server) take(now time.Time, ev session.Event) {
 		s.deliver(now, ev.Session.Device())
 	case session.EventHeard:
 		s.deliver(now, ev.Session.Device())
+	case session.EventDue:
+		s.tasks.Go(func() { s.recheck(ev.Session) })
 	case session.EventClosed:
 		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
 		endpointOf(ev.Session).End(ev.Err)

@@ -76,11 +76,26 @@ func (s *Server) Recheck() (ended int) {
 // change while a session is there.
 func (s *Server) recheck(one *session.Session) bool {
 	client, err := s.cfg.Authorize(one.Suite(), one.Credential())
-	if err == nil && one.Admits(client) {
+	if err == nil && one.Admits(client) && s.extend(one, client.Until) {
 		return false
 	}
 	s.log.Warn("device is not let in any more", "device", one.Device())
 	return endpointOf(one).Close() == nil
+}
+
+// extend has a session go on until a time, zero: for good. False where that is over.
+func (s *Server) extend(one *session.Session, until time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if !until.IsZero() && !now.Before(until) {
+		return false
+	}
+	if !s.closed {
+		s.engine.Extend(one, until)
+		s.flush(now)
+	}
+	return true
 }
 
 // recheckLate asks about a session that was granted before the last Recheck and confirmed behind

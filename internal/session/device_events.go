@@ -24,6 +24,7 @@ const (
 	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
 	EventTicket                        // Device: a Ticket for the session after this one
 	EventHeard                         // Server: a record of a Session that was to Listen has opened
+	EventDue                           // Server: the Client.Until of a Session has come; Extend, or CloseSession
 )
 
 // An Event is what happened to a session.

@@ -15,6 +15,8 @@ type Client struct {
 	Name string               // empty in mode none
 	Key  *handshake.PublicKey // mode kem
 	PSK  *handshake.PSK       // mode psk
+	// Until is when the Authorizer has to be asked again: see EventDue. Zero: never.
+	Until time.Time
 }
 
 // An Authorizer decides about the credential that a sealed_1 named. It runs off the packet
@@ -220,6 +222,10 @@ func (s *Server) advance(now time.Time, session *Session, out *Outbox) {
 		s.remove(session, ErrHandshakeTimeout)
 	case session.state == confirmed && !now.Before(session.idleAt(s.cfg.IdleTimeout)):
 		s.remove(session, errIdle)
+	case session.state == confirmed && session.lapsed(now):
+		session.until = time.Time{}
+		s.events = append(s.events, Event{Kind: EventDue, Session: session})
+		s.settle(now, session, false, out)
 	case !session.retireAt.IsZero() && !now.Before(session.retireAt):
 		session.ch.close(now, out, &s.stats.Records)
 		s.remove(session, errReplaced)

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
 )
@@ -32,6 +33,18 @@ func pskMark(p *handshake.PSK) (mark [8]byte) {
 	}
 	return mark
 }
+
+// Extend sets when the next EventDue of a session comes: the Client.Until of a Client that it
+// Admits.
+func (s *Server) Extend(session *Session, until time.Time) {
+	if session.state == confirmed && !session.until.Equal(until) {
+		session.until = until
+		s.timers.set(session, session.deadline(s.cfg.IdleTimeout))
+	}
+}
+
+// lapsed tells whether the time has come to ask about the session's device again.
+func (s *Session) lapsed(now time.Time) bool { return !s.until.IsZero() && !now.Before(s.until) }
 
 // Sessions are those that are confirmed, in no order.
 func (s *Server) Sessions() []*Session {

@@ -58,6 +58,51 @@ func TestLoadAsksAgain(t *testing.T) {
 	}
 }
 
+// When the time of a device is over the server is asked, and says until when it goes on.
+func TestDue(t *testing.T) {
+	until := epoch.Add(time.Hour)
+	_, key := testKeys()
+	first := lasting(t, func(c *ServerConfig) {
+		c.Authorize = func(handshake.Suite, handshake.ClientCredential) (Client, error) {
+			return Client{Name: "a", Key: key.Public(), Until: until}, nil
+		}
+	})
+	p := newPair(t, first, deviceConfig(handshake.ModeKEM))
+	p.confirm()
+	due := func(at time.Time) (n int) {
+		p.now = at
+		p.server.Advance(p.now, &p.toDevice)
+		for ev, ok := p.server.Next(); ok; ev, ok = p.server.Next() {
+			if ev.Kind == EventDue && ev.Session == p.server.Device("a") {
+				n++
+			}
+		}
+		return n
+	}
+	if due(until.Add(-time.Second)) != 0 || p.server.Deadline().After(until) {
+		t.Errorf("due before its time, or looked at no sooner than %v", p.server.Deadline())
+	}
+	for range 2 { // of a session that goes on, and of one that was saved
+		if due(until) != 1 || due(until.Add(time.Second)) != 0 {
+			t.Error("want one event at its time, and no more")
+		}
+		until = until.Add(time.Hour)
+		p.server.Extend(p.server.Device("a"), until)
+		if due(until.Add(-time.Second)) != 0 || due(until) != 1 {
+			t.Error("extended: want one event at its time")
+		}
+		until = until.Add(time.Hour)
+		state, err := p.server.Save()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.server = lasting(t, func(c *ServerConfig) { c.Authorize = first.cfg.Authorize })
+		if err := p.server.Load(p.now, state); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestAdmits(t *testing.T) {
 	serverKey, deviceKey := testKeys()
 	s := &Session{client: Client{Name: "a", Key: deviceKey.Public()}}

@@ -283,7 +283,7 @@ func (s *Server) open(now time.Time, w *Work) {
 	}
 	ch.path = session.origin()
 	session.ch, session.result, session.ticket = ch, w.result, w.ticket
-	session.client, session.credential = w.client, w.credential
+	session.client, session.credential, session.until = w.client, w.credential, w.client.Until
 	session.state, session.m2 = halfOpen, w.body
 	session.heard, session.expires = now, now.Add(halfOpenTimeout)
 	s.stats.HalfOpened++

@@ -45,6 +45,7 @@ type Session struct {
 	place    *list.Element // among the unproven half-open sessions
 	expires  time.Time     // half-open
 	heard    time.Time     // when the last record opened
+	until    time.Time     // when EventDue comes; zero: not
 
 	timer int // index in the timer heap, -1 if not in it
 	due   time.Time
@@ -102,7 +103,7 @@ func (s *Session) deadline(idle time.Duration) time.Time {
 	if s.state == halfOpen {
 		return s.expires
 	}
-	return earliest(earliest(s.forgetAt, s.retireAt), earliest(s.idleAt(idle), s.ch.deadline()))
+	return earliest(earliest(earliest(s.forgetAt, s.retireAt), s.until), earliest(s.idleAt(idle), s.ch.deadline()))
 }
 
 // confirm makes a half-open session the one of its device (docs/protocol.md section 10), and tells

@@ -58,6 +58,8 @@ type Endpoint struct {
 
 	Device    string // the authenticated name of the peer, where it has one
 	SessionID string
+	// Handler serves this session; nil: that of the Owner does.
+	Handler coap.Handler
 
 	done    chan struct{}
 	err     error // once done

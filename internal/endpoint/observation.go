@@ -10,6 +10,7 @@ import (
 type observation struct {
 	endpoint *Endpoint
 	id       uint64
+	request  coap.Message // without its payload
 	done     chan struct{}
 	ended    bool
 	open     bool          // the response has gone out
@@ -17,8 +18,9 @@ type observation struct {
 }
 
 // observation begins one, which waits for the response to request id.
-func (p *Endpoint) observation(id uint64) *observation {
-	o := &observation{endpoint: p, id: id, done: make(chan struct{})}
+func (p *Endpoint) observation(id uint64, request coap.Message) *observation {
+	request.Payload = nil
+	o := &observation{endpoint: p, id: id, request: request, done: make(chan struct{})}
 	if p.served == nil {
 		p.served = make(map[uint64]*observation)
 	}
@@ -55,8 +57,10 @@ func (o *observation) Notify(m *coap.Message) error {
 	case o.ended:
 		return coap.ErrObservationEnded
 	case !o.open:
-		state := *m
-		o.pending = &state
+		if o.pending == nil || o.pending.Code>>5 == 2 { // else it has ended
+			state := *m
+			o.pending = &state
+		}
 		return nil
 	}
 	now := time.Now()

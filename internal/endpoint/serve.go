@@ -22,7 +22,7 @@ const ownHandlers = 4
 func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 	switch {
 	case p.err != nil:
-	case p.owner.Handler == nil:
+	case p.handler() == nil:
 		p.engine.Respond(now, ev.ID, coap.Message{Code: codes.NotFound}, nil)
 	case p.running >= ownHandlers:
 		p.expect(ev)
@@ -106,7 +106,7 @@ func (j *job) register() coap.Observation {
 		if p.err != nil || j.answered || len(p.served) >= maxServed || !p.engine.Room() {
 			return nil
 		}
-		j.observed = p.observation(j.id)
+		j.observed = p.observation(j.id, j.request.Message)
 	}
 	return j.observed
 }
@@ -207,5 +207,13 @@ func (p *Endpoint) serve(ctx context.Context, request *coap.Request) (response *
 			response = &coap.Message{Code: codes.InternalServerError}
 		}
 	}()
-	return p.owner.Handler.ServeCoAP(ctx, request)
+	return p.handler().ServeCoAP(ctx, request)
+}
+
+// handler is what serves the session, nil where nothing does.
+func (p *Endpoint) handler() coap.Handler {
+	if p.Handler != nil {
+		return p.Handler
+	}
+	return p.owner.Handler
 }

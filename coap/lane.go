@@ -12,7 +12,7 @@ import (
 
 // Defaults and constants of a Lane (docs/protocol.md sections 7 and 15).
 const (
-	DefaultMaxBody        = 8192 // the largest m1
+	DefaultMaxBody        = 9216 // the largest m1
 	DefaultDecapsulations = 1000 // a second, for addresses not proven
 
 	entryIdle = 60 * time.Second  // after the last new block

@@ -86,7 +86,7 @@ func newEngine(cfg *Config) *session.Server {
 	var short [32]byte
 	rand.Read(short[:])
 	return session.NewServer(session.ServerConfig{
-		Keys:          cfg.Keys,
+		Identities:    identities(cfg.Keys),
 		Authorize:     cfg.Authorize,
 		Rand:          rand.Reader,
 		Echo:          coap.NewEchoKeys(short, cfg.Secrets.Echo),

@@ -216,5 +216,5 @@ func toAccepted(suite byte, seed, m1 []byte) (*handshake.Accepted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return handshake.NewResponder(key).Open(m)
+	return handshake.NewResponder(key.Identity()).Open(m)
 }

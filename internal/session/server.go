@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/plgd-dev/go-coap/v3/message"
+
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/record"
@@ -19,8 +21,9 @@ type Client struct {
 	Until time.Time
 }
 
-// An Authorizer decides about the credential that a sealed_1 named. It runs off the packet
-// loop, many at once. An error that is a *handshake.Refusal says what the device is told;
+// An Authorizer decides about the credential that a sealed_1 named: where that has a Token, it
+// verifies that, and returns the key in it. Once a session is open, and to resume one, it is
+// asked by DeviceID. It runs off the packet loop, many at once. An error that is a *handshake.Refusal says what the device is told;
 // any other error is told as "credential not accepted".
 type Authorizer func(suite handshake.Suite, c handshake.ClientCredential) (Client, error)
 
@@ -40,9 +43,9 @@ var DefaultLimits = handshake.Limits{Lifetime: 30 * 24 * time.Hour, Small: 16, S
 
 // ServerConfig is what a Server needs. The secrets are random and outlive restarts.
 type ServerConfig struct {
-	Keys      []*handshake.PrivateKey // one for each suite offered
-	Authorize Authorizer
-	Rand      io.Reader
+	Identities []handshake.Identity // of the suites offered; see [handshake.NewResponder] for their order
+	Authorize  Authorizer
+	Rand       io.Reader
 
 	Echo       *coap.EchoKeys
 	AlwaysEcho bool
@@ -95,6 +98,7 @@ func (c *ServerConfig) coapConfig(peer handshake.Parameters) coap.Config {
 type Server struct {
 	cfg       ServerConfig
 	responder *handshake.Responder
+	public    *public
 	lane      *coap.Lane
 	sessions  sessionTable
 	pending   map[digest]*Session // by m1, while its m2 is remembered
@@ -111,17 +115,28 @@ type Server struct {
 func NewServer(cfg ServerConfig) *Server {
 	cfg.setDefaults()
 	s := &Server{
-		cfg:       cfg,
-		responder: handshake.NewResponder(cfg.Keys...),
-		sessions:  newSessionTable(cfg.Rand),
-		pending:   make(map[digest]*Session),
+		cfg:      cfg,
+		sessions: newSessionTable(cfg.Rand),
+		pending:  make(map[digest]*Session),
 	}
 	s.lane = coap.NewLane(coap.LaneConfig{
 		Echo:       cfg.Echo,
 		AlwaysEcho: cfg.AlwaysEcho,
-		Get:        newPublic(cfg.Keys).get,
+		Get:        s.Public,
 	})
+	s.SetIdentities(cfg.Identities)
 	return s
+}
+
+// SetIdentities replaces the identities: what they were is not known any more. Work that is
+// handed out goes on with those it has.
+func (s *Server) SetIdentities(ids []handshake.Identity) {
+	s.responder, s.public = handshake.NewResponder(ids...), newPublic(ids)
+}
+
+// Public is what the plain lane serves by GET, for those who ask in a session.
+func (s *Server) Public(path, query []string) (body []byte, format message.MediaType, found bool) {
+	return s.public.get(path, query)
 }
 
 // Receive takes a datagram and changes it in place.

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
@@ -31,6 +30,7 @@ type Dir struct {
 	Path     string
 	Settings Settings
 	Keys     []*handshake.PrivateKey // by suite
+	Retiring []*handshake.PrivateKey // by suite: those that a key of Keys takes the place of
 	Secrets  Secrets
 	Devices  *registry.Registry
 
@@ -66,10 +66,6 @@ func InitDir(path string, suite handshake.Suite) (*handshake.PrivateKey, error) 
 	return key, err
 }
 
-func keyFile(path string, suite handshake.Suite) string {
-	return filepath.Join(path, keysFolder, fmt.Sprintf("suite-%d.key", suite))
-}
-
 // OpenDir reads a server's folder.
 func OpenDir(path string) (*Dir, error) {
 	d := &Dir{Path: path}
@@ -83,9 +79,11 @@ func OpenDir(path string) (*Dir, error) {
 	if d.Secrets, err = loadSecrets(path); err != nil {
 		return nil, err
 	}
-	if d.Keys, err = loadKeys(path); err != nil {
+	keys, err := loadKeys(path)
+	if err != nil {
 		return nil, err
 	}
+	d.Keys, d.Retiring = keys.current, keys.retiring
 	if d.Devices, err = registry.Open(path); err != nil {
 		return nil, err
 	}
@@ -93,19 +91,12 @@ func OpenDir(path string) (*Dir, error) {
 }
 
 // Key is the server's key of a suite, nil if there is none.
-func (d *Dir) Key(suite handshake.Suite) *handshake.PrivateKey {
-	for _, k := range d.Keys {
-		if k.Suite() == suite {
-			return k
-		}
-	}
-	return nil
-}
+func (d *Dir) Key(suite handshake.Suite) *handshake.PrivateKey { return keyOf(d.Keys, suite) }
 
 // Config is the configuration of a server that serves this folder's devices.
 func (d *Dir) Config(h coap.Handler) Config {
 	return Config{
-		Keys:          d.Keys,
+		Keys:          keyring{d.Keys, d.Retiring}.all(),
 		Authorize:     d.authorize,
 		Secrets:       d.Secrets,
 		Handler:       h,
@@ -154,28 +145,4 @@ func (d *Dir) authorize(suite handshake.Suite, c handshake.ClientCredential) (Cl
 		}
 	}
 	return Client{Name: device.Name, Key: device.PublicKey, PSK: device.PSK}, nil
-}
-
-func loadKeys(path string) ([]*handshake.PrivateKey, error) {
-	var keys []*handshake.PrivateKey
-	for _, suite := range handshake.Suites() {
-		name := keyFile(path, suite)
-		b, err := readPrivate(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		key, err := handshake.ParsePrivateKey(b)
-		clear(b)
-		if err != nil || key.Suite() != suite {
-			return nil, fmt.Errorf("%w: %s: not a key of suite %d", ErrDir, name, suite)
-		}
-		keys = append(keys, key)
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("%w: %s: no key in %s: pqcoap-server init makes one", ErrDir, path, keysFolder)
-	}
-	return slices.Clip(keys), nil
 }

@@ -292,6 +292,9 @@ func (s *Server) open(now time.Time, w *Work) {
 	session.ch, session.result, session.ticket = ch, w.result, w.ticket
 	session.client, session.credential, session.until = w.client, w.credential, w.client.Until
 	session.state, session.m2 = halfOpen, w.body
+	if w.m1 != nil {
+		session.keyID = w.m1.KeyID
+	}
 	session.heard, session.expires = now, now.Add(halfOpenTimeout)
 	s.stats.HalfOpened++
 	s.timers.set(session, session.expires)

@@ -29,6 +29,7 @@ type Session struct {
 	ch         *channel
 	from       netip.AddrPort // where m1 came from
 	token      record.ResetToken
+	keyID      [8]byte   // see KeyID
 	asked      time.Time // when m1 came, before the device was let in
 	ticket     []byte    // NewTicket, until it is confirmed
 
@@ -61,6 +62,10 @@ func (s *Session) Device() string { return s.client.Name }
 
 // ID is the session ID of both sides, 16 bytes, for logs.
 func (s *Session) ID() [16]byte { return s.result.SessionID }
+
+// KeyID is the kid_S by which the device has known the server in its handshake, zero where it has
+// resumed or the session was saved.
+func (s *Session) KeyID() [8]byte { return s.keyID }
 
 // Suite and Mode are those of the handshake.
 func (s *Session) Suite() handshake.Suite { return s.result.Suite }

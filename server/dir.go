@@ -12,6 +12,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/config"
 	"github.com/pqcoap/pqcoap/server/registry"
 )
 
@@ -59,7 +60,7 @@ func InitDir(path string, suite handshake.Suite) (*handshake.PrivateKey, error) 
 	if err := createTickets(path, time.Now()); err != nil {
 		return nil, err
 	}
-	err = createFile(filepath.Join(path, settingsFile), []byte(defaultSettings))
+	err = createFile(filepath.Join(path, settingsFile), config.Server.Commented())
 	if errors.Is(err, fs.ErrExist) {
 		err = nil
 	}

@@ -57,6 +57,8 @@ func (s *Settings) update() Update {
 	return Update{Age: time.Duration(s.UpdateAfterHours) * time.Hour, Records: uint64(s.UpdateAfterRecords)}
 }
 
+func (s *Settings) idle() time.Duration { return time.Duration(s.IdleTimeout) * time.Second }
+
 // Drain is how long handlers have to end at a planned restart.
 func (s *Settings) Drain() time.Duration { return time.Duration(s.DrainTimeout) * time.Second }
 

@@ -127,6 +127,15 @@ func find(keys []Key, name string) *Key {
 // Key is the row of a key of the file, not of its tables; nil: there is none.
 func (f *File) Key(name string) *Key { return find(f.Keys, name) }
 
+// Reloads tells whether a server that runs takes a change of a key, or of a table.
+func (f *File) Reloads(name string) bool {
+	if t := f.Table(name); t != nil {
+		return t.Reload
+	}
+	k := f.Key(name)
+	return k != nil && k.Reload
+}
+
 // Table is the table of a name, nil if there is none.
 func (f *File) Table(name string) *Table {
 	for i := range f.Tables {

@@ -24,6 +24,7 @@ const (
 	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
 	EventTicket                        // Device: a Ticket for the session after this one
 	EventHeard                         // Server: a record of a Session that was to Listen has opened
+	EventRefused                       // Server: a handshake has led to no session
 )
 
 // An Event is what happened to a session.
@@ -36,6 +37,7 @@ type Event struct {
 	Session *Session                   // Server only
 	Ticket  *handshake.ResumptionState // EventTicket
 	Work    *Work                      // EventWork
+	Refused *Refused                   // EventRefused
 }
 
 // Next is the next event, false if there is none.

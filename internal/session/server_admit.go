@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
 )
@@ -47,6 +48,21 @@ func (s *Server) Sessions() []*Session {
 // SetTickets replaces the keys of tickets; nil: sessions cannot be resumed any more. Work that is
 // handed out goes on with the keys it has.
 func (s *Server) SetTickets(keys *handshake.TicketKeys) { s.cfg.Tickets = keys }
+
+// A Policy is what of a ServerConfig can change while the server runs. Zero is a default there.
+type Policy struct {
+	AlwaysEcho  bool
+	Limits      handshake.Limits
+	Update      Update // of sessions that begin later
+	IdleTimeout time.Duration
+}
+
+// SetPolicy replaces the policy. Work that is handed out goes on with the one it has.
+func (s *Server) SetPolicy(p Policy) {
+	s.cfg.AlwaysEcho, s.cfg.Limits, s.cfg.Update, s.cfg.IdleTimeout = p.AlwaysEcho, p.Limits, p.Update, p.IdleTimeout
+	s.cfg.setDefaults()
+	s.lane.SetAlwaysEcho(p.AlwaysEcho)
+}
 
 // Quiet tells whether no request of either side is under way, in any session.
 func (s *Server) Quiet() bool {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/config"
 )
 
 // ErrConfig is wrapped by every error about a configuration file.
@@ -68,7 +69,7 @@ type Rekey struct {
 	Records uint64        // sealed by a key; 0: any number
 }
 
-// file is the TOML form of a Config.
+// file is the TOML form of a Config. Each field is a row of config.Device, which has its range.
 type file struct {
 	Name          string `toml:"name"`
 	Server        string `toml:"server"`
@@ -128,81 +129,68 @@ func private(path string, info fs.FileInfo) error {
 // ParseConfig reads the TOML of a configuration file.
 func ParseConfig(b []byte) (Config, error) {
 	var f file
-	meta, err := toml.Decode(string(b), &f)
+	lines, err := config.Device.Decode(b, &f)
 	if err != nil {
-		var at toml.ParseError
-		if errors.As(err, &at) {
-			return Config{}, fmt.Errorf("%w: line %d: not TOML, or a value of the wrong type", ErrConfig, at.Position.Line)
-		}
-		return Config{}, fmt.Errorf("%w: a value has the wrong type: want text in quotes, or a whole number", ErrConfig)
+		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return Config{}, fmt.Errorf("%w: unknown key %q: the keys are %s", ErrConfig, unknown[0].String(), fileKeys)
+	cfg, err := f.config(lines)
+	if err != nil {
+		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return f.config()
+	return cfg, nil
 }
 
-func (f *file) config() (Config, error) {
+func (f *file) config(lines config.Lines) (Config, error) {
 	cfg := Config{
 		Name: f.Name, Server: f.Server, Suite: handshake.Suite(f.Suite),
 		MaxUDPPayload: f.MaxUDPPayload,
 	}
-	if !cfg.Suite.Valid() {
-		return Config{}, fmt.Errorf("%w: suite: want 1, 2, 3 or 4", ErrConfig)
+	if f.Suite == 0 {
+		return cfg, lines.Problem("suite", "suite is missing: want 1, 2, 3 or 4")
 	}
-	if f.MaxUDPPayload != 0 && (f.MaxUDPPayload < minUDPPayload || f.MaxUDPPayload > maxUDPPayload) {
-		return Config{}, fmt.Errorf("%w: max_udp_payload: want %d to %d", ErrConfig, minUDPPayload, maxUDPPayload)
+	f.lasting(&cfg)
+	if err := f.trust(&cfg, lines); err != nil {
+		return cfg, err
 	}
-	if err := f.lasting(&cfg); err != nil {
-		return Config{}, err
-	}
-	if err := f.trust(&cfg); err != nil {
-		return Config{}, err
-	}
-	return cfg, f.identity(&cfg)
+	return cfg, f.identity(&cfg, lines)
 }
 
-const (
-	minUDPPayload = 80 // an IPv6 packet of 128 bytes
-	maxUDPPayload = 65527
-)
-
 // trust reads how the server is pinned.
-func (f *file) trust(cfg *Config) error {
+func (f *file) trust(cfg *Config, lines config.Lines) error {
 	switch {
 	case f.ServerKey != "" && f.Fingerprint != "":
-		return fmt.Errorf("%w: server_key and fingerprint: want one of them", ErrConfig)
+		return lines.Problem("fingerprint", "server_key and fingerprint: want one of them")
 	case f.ServerKey != "":
 		b, err := base64.RawURLEncoding.DecodeString(f.ServerKey)
 		if err != nil {
-			return fmt.Errorf("%w: server_key: want base64url without padding", ErrConfig)
+			return lines.Problem("server_key", "server_key: want base64url without padding")
 		}
 		if cfg.Trust, err = handshake.ParseServerCredential(b); err != nil {
-			return fmt.Errorf("%w: server_key: %w", ErrConfig, err)
+			return lines.Problem("server_key", "server_key: %v", err)
 		}
 		if cfg.Trust.Suite() != cfg.Suite {
-			return fmt.Errorf("%w: server_key: a key of suite %d, but suite = %d", ErrConfig, cfg.Trust.Suite(), cfg.Suite)
+			return lines.Problem("server_key", "server_key: a key of suite %d, but suite = %d", cfg.Trust.Suite(), cfg.Suite)
 		}
 	case f.Fingerprint != "":
 		b, err := hex.DecodeString(f.Fingerprint)
 		if err != nil || len(b) != len(cfg.Fingerprint) {
-			return fmt.Errorf("%w: fingerprint: want 64 hex digits, as pqcoap-server fingerprint prints them", ErrConfig)
+			return lines.Problem("fingerprint", "fingerprint: want 64 hex digits, as pqcoap-server fingerprint prints them")
 		}
 		copy(cfg.Fingerprint[:], b)
 	default:
-		return fmt.Errorf("%w: server_key or fingerprint: one is needed, to know the server by", ErrConfig)
+		return lines.Problem("", "server_key or fingerprint: one is needed, to know the server by")
 	}
 	return nil
 }
 
 // identity reads the device's own key, of either kind.
-func (f *file) identity(cfg *Config) error {
+func (f *file) identity(cfg *Config, lines config.Lines) error {
 	if f.Key == "" {
 		return nil
 	}
 	b, err := base64.RawURLEncoding.DecodeString(f.Key)
 	if err != nil {
-		return fmt.Errorf("%w: key: want base64url without padding", ErrConfig)
+		return lines.Problem("key", "key: want base64url without padding")
 	}
 	defer clear(b)
 	if psk, err := handshake.ParsePSK(b); err == nil {
@@ -210,10 +198,10 @@ func (f *file) identity(cfg *Config) error {
 		return nil
 	}
 	if cfg.Key, err = handshake.ParsePrivateKey(b); err != nil {
-		return fmt.Errorf("%w: key: %w", ErrConfig, err)
+		return lines.Problem("key", "key: %v", err)
 	}
 	if cfg.Key.Suite() != cfg.Suite {
-		return fmt.Errorf("%w: key: a key of suite %d, but suite = %d", ErrConfig, cfg.Key.Suite(), cfg.Suite)
+		return lines.Problem("key", "key: a key of suite %d, but suite = %d", cfg.Key.Suite(), cfg.Suite)
 	}
 	return nil
 }

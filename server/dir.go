@@ -7,12 +7,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/config"
 	"github.com/pqcoap/pqcoap/server/registry"
 )
+
+var errAnonymous = errors.New("no credential, and anonymous = false")
 
 // ErrDir is wrapped by every error about a server's folder.
 var ErrDir = errors.New("server folder")
@@ -34,7 +38,9 @@ type Dir struct {
 	Secrets  Secrets
 	Devices  *registry.Registry
 
-	tickets *tickets // of a server that runs; nil: sessions are not resumed
+	tickets *tickets                 // of a server that runs; nil: sessions are not resumed
+	read    Settings                 // what server.toml has said last
+	live    atomic.Pointer[Settings] // what a server that runs has taken since; nil: Settings
 }
 
 // InitDir makes a server's folder with a key of a suite, or adds the key to one that exists.
@@ -59,7 +65,7 @@ func InitDir(path string, suite handshake.Suite) (*handshake.PrivateKey, error) 
 	if err := createTickets(path, time.Now()); err != nil {
 		return nil, err
 	}
-	err = createFile(filepath.Join(path, settingsFile), []byte(defaultSettings))
+	err = createFile(filepath.Join(path, settingsFile), config.Server.Commented())
 	if errors.Is(err, fs.ErrExist) {
 		err = nil
 	}
@@ -76,6 +82,7 @@ func OpenDir(path string) (*Dir, error) {
 		}
 		return nil, err
 	}
+	d.read = d.Settings
 	if d.Secrets, err = loadSecrets(path); err != nil {
 		return nil, err
 	}
@@ -102,7 +109,7 @@ func (d *Dir) Config(h coap.Handler) Config {
 		Handler:       h,
 		AlwaysEcho:    d.Settings.Echo == EchoAlways,
 		MaxUDPPayload: d.Settings.MaxUDPPayload,
-		IdleTimeout:   time.Duration(d.Settings.IdleTimeout) * time.Second,
+		IdleTimeout:   d.Settings.idle(),
 		Forward:       len(d.Settings.Routes) > 0,
 		Limits:        d.Settings.limits(),
 		Update:        d.Settings.update(),
@@ -129,20 +136,14 @@ func (d *Dir) begin(now time.Time, cfg *Config) (err error) {
 // authorize looks a credential up among the devices enrolled.
 func (d *Dir) authorize(suite handshake.Suite, c handshake.ClientCredential) (Client, error) {
 	if c.Mode == handshake.ModeNone {
-		if d.Settings.Anonymous {
+		if d.settings().Anonymous {
 			return Client{}, nil
 		}
-		return Client{}, &handshake.Refusal{
-			Code: handshake.RefusedMode,
-			Text: "this server takes enrolled devices only",
-		}
+		return Client{}, deny(errAnonymous, handshake.RefusedMode, "this server takes enrolled devices only")
 	}
 	device, err := d.Devices.Lookup(suite, c)
 	if err != nil {
-		return Client{}, &handshake.Refusal{
-			Code: handshake.RefusedCredential,
-			Text: "this device is not enrolled here",
-		}
+		return Client{}, deny(err, handshake.RefusedCredential, "this device is not enrolled here")
 	}
 	return Client{Name: device.Name, Key: device.PublicKey, PSK: device.PSK}, nil
 }

@@ -10,11 +10,13 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
+	"github.com/pqcoap/pqcoap/server/audit"
 )
 
 // ErrClosed is what Serve returns after Close.
@@ -28,6 +30,9 @@ type Server struct {
 	cancel context.CancelFunc
 	work   chan *session.Work
 	tasks  sync.WaitGroup // workers and handlers
+
+	audit     atomic.Pointer[audit.Log] // nil: none
+	reloading sync.Mutex                // held by Reload
 
 	mu       sync.Mutex
 	socket   PacketConn
@@ -138,6 +143,7 @@ func (s *Server) Serve(socket PacketConn) error {
 	err := s.read(socket)
 	s.Close()
 	s.tasks.Wait()
+	s.told(s.closeAudit())
 	return err
 }
 
@@ -149,6 +155,11 @@ func (s *Server) attach(socket PacketConn) error {
 	}
 	if s.socket != nil {
 		return errors.New("server: Serve called twice")
+	}
+	if dir := s.cfg.dir; dir != nil {
+		if err := s.openAudit(dir.settings().Audit); err != nil {
+			return err
+		}
 	}
 	now := time.Now()
 	if err := s.load(now); err != nil {
@@ -233,9 +244,12 @@ func (s *Server) take(now time.Time, ev session.Event) {
 		s.hand(now, ev.Work)
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
+		s.auditOpen(now, ev.Session)
 		s.open(ev.Session)
 		s.recheckLate(ev.Session)
 		s.deliver(now, ev.Session.Device())
+	case session.EventRefused:
+		s.auditRefused(now, ev.Refused)
 	case session.EventHeard:
 		s.deliver(now, ev.Session.Device())
 	case session.EventDue:
@@ -278,18 +292,4 @@ func (s *Server) Addr() net.Addr {
 		return nil
 	}
 	return s.socket.LocalAddr()
-}
-
-// Stats counts what the server has seen since New.
-func (s *Server) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Stats{ServerStats: s.engine.Stats(), Queue: s.queue.counted()}
-}
-
-// LaneStats counts what the plain lane has seen since New.
-func (s *Server) LaneStats() coap.LaneStats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.engine.LaneStats()
 }

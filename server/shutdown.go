@@ -29,7 +29,7 @@ func (s *Server) Close() error {
 // like Close; but the server of a folder, whose settings do not say otherwise, saves its sessions
 // there for the next start, and the devices notice nothing. The error is that of saving.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if s.cfg.dir == nil || !s.cfg.dir.Settings.SaveSessions {
+	if s.cfg.dir == nil || !s.cfg.dir.settings().SaveSessions {
 		if err := s.drain(ctx); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"path/filepath"
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
@@ -10,13 +11,14 @@ import (
 // upkeepInterval is how often the files of the folder are looked at.
 const upkeepInterval = 500 * time.Millisecond
 
-// upkeep keeps to what the folder says while the server runs: who is enrolled, and the keys of
-// tickets.
+// upkeep keeps to what the folder says while the server runs: who is enrolled, the keys of tickets,
+// the settings. It writes the audit log.
 func (s *Server) upkeep() {
 	dir := s.cfg.dir
 	ticker := time.NewTicker(upkeepInterval)
 	defer ticker.Stop()
 	known := s.devices
+	settings := newWatch(filepath.Join(dir.Path, settingsFile))
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -27,7 +29,12 @@ func (s *Server) upkeep() {
 			known = version
 			s.Recheck()
 		}
-		s.keepTickets(time.Now(), dir)
+		now := time.Now()
+		s.keepTickets(now, dir)
+		if settings.changed() {
+			s.ReloadFile() // which logs what has come of it
+		}
+		s.told(s.audit.Load().Flush(now))
 	}
 }
 
@@ -35,7 +42,8 @@ func (s *Server) keepTickets(now time.Time, dir *Dir) {
 	if dir.tickets == nil {
 		return
 	}
-	changed, err := dir.tickets.keep(now, dir.Settings.rotation(), dir.Settings.limits().Lifetime)
+	settings := dir.settings()
+	changed, err := dir.tickets.keep(now, settings.rotation(), settings.limits().Lifetime)
 	if err != nil {
 		s.log.Warn("ticket keys not renewed, those in use stay", "error", err)
 	}

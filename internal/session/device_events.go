@@ -25,6 +25,7 @@ const (
 	EventTicket                        // Device: a Ticket for the session after this one
 	EventHeard                         // Server: a record of a Session that was to Listen has opened
 	EventDue                           // Server: the Client.Until of a Session has come; Extend, or CloseSession
+	EventRefused                       // Server: a handshake has led to no session
 )
 
 // An Event is what happened to a session.
@@ -37,6 +38,7 @@ type Event struct {
 	Session *Session                   // Server only
 	Ticket  *handshake.ResumptionState // EventTicket
 	Work    *Work                      // EventWork
+	Refused *Refused                   // EventRefused
 }
 
 // Next is the next event, false if there is none.

@@ -234,6 +234,7 @@ func (s *Server) advance(now time.Time, session *Session, out *Outbox) {
 	switch {
 	case session.state == halfOpen && !now.Before(session.expires):
 		s.stats.Expired++
+		s.refusedSession(session)
 		s.remove(session, ErrHandshakeTimeout)
 	case session.state == confirmed && !now.Before(session.idleAt(s.cfg.IdleTimeout)):
 		s.remove(session, errIdle)

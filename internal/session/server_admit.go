@@ -61,6 +61,21 @@ func (s *Server) Sessions() []*Session {
 // handed out goes on with the keys it has.
 func (s *Server) SetTickets(keys *handshake.TicketKeys) { s.cfg.Tickets = keys }
 
+// A Policy is what of a ServerConfig can change while the server runs. Zero is a default there.
+type Policy struct {
+	AlwaysEcho  bool
+	Limits      handshake.Limits
+	Update      Update // of sessions that begin later
+	IdleTimeout time.Duration
+}
+
+// SetPolicy replaces the policy. Work that is handed out goes on with the one it has.
+func (s *Server) SetPolicy(p Policy) {
+	s.cfg.AlwaysEcho, s.cfg.Limits, s.cfg.Update, s.cfg.IdleTimeout = p.AlwaysEcho, p.Limits, p.Update, p.IdleTimeout
+	s.cfg.setDefaults()
+	s.lane.SetAlwaysEcho(p.AlwaysEcho)
+}
+
 // Quiet tells whether no request of either side is under way, in any session.
 func (s *Server) Quiet() bool {
 	for _, session := range s.sessions.byID {

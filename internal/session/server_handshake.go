@@ -43,7 +43,8 @@ type Work struct {
 	credential handshake.ClientCredential
 	result     *handshake.Result // with m2
 	ticket     []byte            // for the session after this one
-	refused    bool
+	suite      handshake.Suite   // with reason
+	reason     error             // of a sealed refusal, for the operator
 }
 
 // An opened is an m1 or m1r that opened.
@@ -79,14 +80,14 @@ func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.Clie
 		w.client, err = w.authorize(suite, credential)
 	}
 	if err != nil {
-		w.refuse(m, err)
+		w.refuse(m, suite, err)
 		return
 	}
 	w.grant.Key, w.grant.PSK = w.client.Key, w.client.PSK
 	w.body, w.result, err = m.Respond(w.rand, w.grant)
 	switch {
 	case errors.Is(err, handshake.ErrStale):
-		w.refuse(m, &handshake.Refusal{Code: handshake.RefusedTicket, Text: "the credential has changed"})
+		w.refuse(m, suite, &handshake.Refusal{Code: handshake.RefusedTicket, Text: "the credential has changed"})
 	case err != nil:
 		w.body, w.code = nil, codes.InternalServerError
 	default:
@@ -102,18 +103,6 @@ func (w *Work) issue() {
 			w.ticket = t.Append(nil)
 		}
 	}
-}
-
-// refuse seals a refusal: what the Authorizer wants to be told, or nothing but the fact.
-func (w *Work) refuse(accepted opened, reason error) {
-	refusal := &handshake.Refusal{Code: handshake.RefusedCredential, Text: "credential not accepted"}
-	errors.As(reason, &refusal)
-	body, err := accepted.Refuse(w.rand, refusal.Code, refusal.RetryAfter, refusal.Text)
-	if err != nil {
-		w.code = codes.InternalServerError
-		return
-	}
-	w.body, w.refused = body, true
 }
 
 // receivePlain serves the plain lane.
@@ -207,13 +196,6 @@ func (s *Server) prepare(now time.Time, w *Work, session *Session, t *coap.Trans
 	return w
 }
 
-// fail answers once and forgets the entry.
-func (s *Server) fail(now time.Time, t *coap.Transfer, code codes.Code, out *Outbox) {
-	s.stats.Failed++
-	s.lane.Refuse(now, t, code, &s.scrap)
-	s.flushPlain(t.From(), out)
-}
-
 // repeat gives an m1 that has come before the m2 that it had got, or will get.
 func (s *Server) repeat(now time.Time, session *Session, t *coap.Transfer, out *Outbox) {
 	s.stats.Repeated++
@@ -274,8 +256,8 @@ func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 		s.lane.Answer(now, t, w.body, &s.scrap)
 		s.flushPlain(t.From(), out)
 	}
-	if w.refused {
-		s.stats.Refused++
+	if w.reason != nil {
+		s.refusedWork(w)
 	}
 }
 
@@ -292,7 +274,9 @@ func (s *Server) open(now time.Time, w *Work) {
 	session.ch, session.result, session.ticket = ch, w.result, w.ticket
 	session.client, session.credential, session.until = w.client, w.credential, w.client.Until
 	session.state, session.m2 = halfOpen, w.body
-	if w.m1 != nil {
+	if w.m1r != nil {
+		session.entry = Resumed
+	} else {
 		session.keyID = w.m1.KeyID
 	}
 	session.heard, session.expires = now, now.Add(halfOpenTimeout)

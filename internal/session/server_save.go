@@ -113,7 +113,7 @@ func (s *Server) load(now time.Time, one *savedSession, client Client) {
 	}
 	session := &Session{
 		id: id, from: peer, token: one.Reset, client: client, credential: one.credential(), timer: -1,
-		state: confirmed, asked: now, heard: time.Unix(one.Heard, 0), until: client.Until,
+		state: confirmed, entry: Loaded, asked: now, heard: time.Unix(one.Heard, 0), until: client.Until,
 		result: &handshake.Result{
 			Suite: one.Suite, Mode: one.Mode, Exporter: one.Exporter, SessionID: one.SessionID,
 			Peer: handshake.Parameters{MaxUDPPayload: one.Payload, IdleTimeout: time.Duration(one.Idle) * time.Second},

@@ -32,6 +32,7 @@ type Session struct {
 	keyID      [8]byte   // see KeyID
 	asked      time.Time // when m1 came, before the device was let in
 	ticket     []byte    // NewTicket, until it is confirmed
+	entry      Entry
 
 	serial   uint64    // in the order of their m1
 	previous *Session  // of the same device, which retires

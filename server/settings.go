@@ -37,6 +37,11 @@ type Settings struct {
 	SaveSessions bool `toml:"save_sessions"` // over a planned restart
 	DrainTimeout int  `toml:"drain_timeout"` // s
 
+	Name           string `toml:"name"`            // in its credential of an authority
+	MayIssue       bool   `toml:"may_issue"`       // credentials for devices
+	DeviceLifetime int    `toml:"device_lifetime"` // hours
+	ServerLifetime int    `toml:"server_lifetime"` // hours
+
 	Groups map[string]Group `toml:"group"` // by name
 	Routes []upstream.Route `toml:"route"` // where requests go that the server does not answer itself
 }

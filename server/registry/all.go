@@ -80,3 +80,15 @@ func (r *Registry) page(names []byte, after string) (page []*record, err error) 
 	})
 	return page, err
 }
+
+// Policy gives the groups and rules of a device, without its key.
+func (r *Registry) Policy(name string) (groups, allow []string, err error) {
+	err = r.view(func(tx *bolt.Tx) error {
+		found, err := load(tx, name)
+		if err == nil {
+			groups, allow = found.Groups, found.Allow
+		}
+		return err
+	})
+	return groups, allow, err
+}

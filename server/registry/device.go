@@ -89,6 +89,8 @@ type Device struct {
 	Enrolled  time.Time
 	FirstSeen time.Time
 	LastSeen  time.Time
+	Authority [8]byte // ID of the key that has signed its newest credential; zero: none
+	ServerKey [8]byte // kid_S of the server's key that it has gone by last; zero: not known
 
 	// Enrolling says that this is an invitation: PSK is that of the code, with which the device may
 	// do nothing but hand in its key, see Redeem.

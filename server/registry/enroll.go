@@ -68,6 +68,8 @@ type Credential struct {
 	Key     *handshake.PublicKey // cnf
 	ID      [16]byte             // cti
 	Expires time.Time            // exp
+	// Authority is the ID of the key that has signed it.
+	Authority [8]byte
 }
 
 // Learn lets in who has a credential of an authority. Its first use enrolls the device, with the
@@ -165,7 +167,9 @@ func (r *Registry) rekey(tx *bolt.Tx, known *record, c *Credential) error {
 
 // remember adds a credential to those that a device has used, and drops what has expired.
 func (r *record) remember(c *Credential, now time.Time) {
-	r.Expires = max(r.Expires, seconds(c.Expires))
+	if at := seconds(c.Expires); at >= r.Expires {
+		r.Expires, r.Authority = at, c.Authority
+	}
 	kept := []token{{ID: c.ID[:], Expires: seconds(c.Expires)}}
 	for _, t := range r.Tokens {
 		if [16]byte(t.ID) != c.ID && t.lasts(now) {

@@ -32,6 +32,8 @@ type record struct {
 	Enrolling bool            `cbor:"14,keyasint,omitempty"`
 	Tokens    []token         `cbor:"15,keyasint,omitempty"` // credentials of an authority
 	Redeemed  []byte          `cbor:"16,keyasint,omitempty"` // of an invitation: reference of the key
+	Authority [8]byte         `cbor:"17,keyasint,omitzero"`
+	ServerKey [8]byte         `cbor:"18,keyasint,omitzero"`
 }
 
 // A token is a credential of an authority, by which a device has been let in.
@@ -100,6 +102,7 @@ func recordOf(d *Device) *record {
 		Version: recordVersion, Name: d.Name, Suite: d.Suite, Groups: d.Groups, Allow: d.Allow,
 		Origin: d.Origin, Expires: seconds(d.Expires), Enrolled: seconds(d.Enrolled),
 		FirstSeen: seconds(d.FirstSeen), LastSeen: seconds(d.LastSeen), Enrolling: d.Enrolling,
+		Authority: d.Authority, ServerKey: d.ServerKey,
 	}
 	if d.State == Suspended || d.State == Revoked {
 		r.Barred = d.State
@@ -119,6 +122,7 @@ func (r *record) device() (*Device, error) {
 		Name: r.Name, Suite: r.Suite, Groups: r.Groups, Allow: r.Allow,
 		State: r.state(), Origin: r.Origin, Expires: date(r.Expires), Enrolled: date(r.Enrolled),
 		FirstSeen: date(r.FirstSeen), LastSeen: date(r.LastSeen), Enrolling: r.Enrolling,
+		Authority: r.Authority, ServerKey: r.ServerKey,
 	}
 	if r.PSK != nil {
 		if len(r.ID) != 16 || len(r.PSK) != 32 {

@@ -13,7 +13,8 @@ const flushAfter = time.Minute
 // A sighting is when a device was first and last seen, in Unix seconds; 0: never.
 type sighting struct {
 	first, last int64
-	waits       bool // for the next minute: the device was seen before
+	key         [8]byte // kid_S of the server's key that the device has gone by last; zero: not known
+	waits       bool    // for the next minute: the device was seen before
 }
 
 // with is a sighting and a later one.
@@ -22,27 +23,38 @@ func (s sighting) with(later sighting) sighting {
 		s.first = later.first
 	}
 	s.last = max(s.last, later.last)
+	if later.key != [8]byte{} {
+		s.key = later.key
+	}
 	return s
 }
 
 func loadSighting(tx *bolt.Tx, name string) (s sighting) {
-	if b := tx.Bucket(bucketSeen).Get([]byte(name)); len(b) == 16 {
+	if b := tx.Bucket(bucketSeen).Get([]byte(name)); len(b) >= 16 {
 		s.first, s.last = int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:]))
+		copy(s.key[:], b[16:])
 	}
 	return s
 }
 
 func (s sighting) store(tx *bolt.Tx, name string) error {
 	b := binary.BigEndian.AppendUint64(nil, uint64(s.first))
-	return tx.Bucket(bucketSeen).Put([]byte(name), binary.BigEndian.AppendUint64(b, uint64(s.last)))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.last))
+	if s.key != [8]byte{} {
+		b = append(b, s.key[:]...)
+	}
+	return tx.Bucket(bucketSeen).Put([]byte(name), b)
 }
 
 // Seen notes that a device is there. It does not wait for the disk: see Keep.
-func (r *Registry) Seen(name string, now time.Time) {
+func (r *Registry) Seen(name string, now time.Time) { r.Met(name, now, [8]byte{}) }
+
+// Met is Seen of a device that knows the server by a key: by kid_S of its pinned form.
+func (r *Registry) Met(name string, now time.Time, key [8]byte) {
 	at := now.Unix()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seen[name] = r.seen[name].with(sighting{first: at, last: at})
+	r.seen[name] = r.seen[name].with(sighting{first: at, last: at, key: key})
 }
 
 // Keep writes what Seen has noted: at once of a device that was never seen before, of others once a

@@ -16,7 +16,7 @@ func (r *Registry) read(tx *bolt.Tx, name string) (*record, error) {
 	r.mu.Lock()
 	s = s.with(r.seen[name])
 	r.mu.Unlock()
-	found.FirstSeen, found.LastSeen = s.first, s.last
+	found.FirstSeen, found.LastSeen, found.ServerKey = s.first, s.last, s.key
 	return found, nil
 }
 
@@ -33,7 +33,7 @@ func load(tx *bolt.Tx, name string) (*record, error) {
 // often and a record with a key is long.
 func store(tx *bolt.Tx, d *record) error {
 	kept := *d
-	kept.FirstSeen, kept.LastSeen = 0, 0
+	kept.FirstSeen, kept.LastSeen, kept.ServerKey = 0, 0, [8]byte{}
 	return tx.Bucket(bucketDevices).Put([]byte(d.Name), encode(&kept))
 }
 
@@ -52,7 +52,7 @@ func add(tx *bolt.Tx, d *Device) error {
 	}
 	made := recordOf(d)
 	if made.FirstSeen != 0 {
-		seen := sighting{first: made.FirstSeen, last: made.LastSeen}
+		seen := sighting{first: made.FirstSeen, last: made.LastSeen, key: made.ServerKey}
 		if err := seen.store(tx, d.Name); err != nil {
 			return err
 		}

@@ -38,6 +38,9 @@ type Dir struct {
 	Secrets  Secrets
 	Devices  *registry.Registry
 
+	standing atomic.Pointer[standing] // who the server is, and whom it believes, now
+	permits  permits
+
 	tickets *tickets                 // of a server that runs; nil: sessions are not resumed
 	read    Settings                 // what server.toml has said last
 	live    atomic.Pointer[Settings] // what a server that runs has taken since; nil: Settings
@@ -86,11 +89,12 @@ func OpenDir(path string) (*Dir, error) {
 	if d.Secrets, err = loadSecrets(path); err != nil {
 		return nil, err
 	}
-	keys, err := loadKeys(path)
+	st, err := loadStanding(path, time.Now())
 	if err != nil {
 		return nil, err
 	}
-	d.Keys, d.Retiring = keys.current, keys.retiring
+	d.standing.Store(st)
+	d.Keys, d.Retiring = st.keys.current, st.keys.retiring
 	if d.Devices, err = registry.Open(path); err != nil {
 		return nil, err
 	}
@@ -120,6 +124,9 @@ func (d *Dir) Config(h coap.Handler) Config {
 // begin counts a start of a server and reads the ticket keys, which are made where they are
 // missing: what a folder has is from before there were tickets.
 func (d *Dir) begin(now time.Time, cfg *Config) (err error) {
+	if err := d.renew(now); err != nil {
+		return err
+	}
 	if cfg.Era, err = d.countStart(now); err != nil || !d.Settings.Resume {
 		return err
 	}
@@ -131,19 +138,4 @@ func (d *Dir) begin(now time.Time, cfg *Config) (err error) {
 	}
 	cfg.Tickets = d.tickets.keys
 	return nil
-}
-
-// authorize looks a credential up among the devices enrolled.
-func (d *Dir) authorize(suite handshake.Suite, c handshake.ClientCredential) (Client, error) {
-	if c.Mode == handshake.ModeNone {
-		if d.settings().Anonymous {
-			return Client{}, nil
-		}
-		return Client{}, deny(errAnonymous, handshake.RefusedMode, "this server takes enrolled devices only")
-	}
-	device, err := d.Devices.Lookup(suite, c)
-	if err != nil {
-		return Client{}, deny(err, handshake.RefusedCredential, "this device is not enrolled here")
-	}
-	return Client{Name: device.Name, Key: device.PublicKey, PSK: device.PSK}, nil
 }

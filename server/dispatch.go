@@ -15,6 +15,9 @@ func (s *Server) open(opened *session.Session) {
 	p := endpoint.New(s.owner, &engine{s, opened})
 	id := opened.ID()
 	p.Device, p.SessionID = opened.Device(), hex.EncodeToString(id[:])
+	if front := s.identity.front; front != nil && isEnrolling(opened.Device()) {
+		p.Handler = front.Enrolling(opened.Credential().ID)
+	}
 	opened.Owner = p
 }
 

@@ -141,6 +141,11 @@ func replaceKey(name string, key *handshake.PrivateKey) error {
 	return replaceFile(name, b)
 }
 
+// hasKey tells whether a key is one of a list.
+func hasKey(keys []*handshake.PrivateKey, key *handshake.PrivateKey) bool {
+	return slices.ContainsFunc(keys, func(k *handshake.PrivateKey) bool { return sameKey(k, key) })
+}
+
 // keyOf is the key of a suite, nil if there is none.
 func keyOf(keys []*handshake.PrivateKey, suite handshake.Suite) *handshake.PrivateKey {
 	for _, k := range keys {

@@ -36,6 +36,7 @@ func (s *Server) Reload(next Settings) (taken, waiting []string, err error) {
 	})
 	s.mu.Unlock()
 	s.Recheck() // anonymous devices, perhaps
+	s.endDenied()
 	return taken, waiting, err
 }
 

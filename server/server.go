@@ -33,6 +33,7 @@ type Server struct {
 
 	audit     atomic.Pointer[audit.Log] // nil: none
 	reloading sync.Mutex                // held by Reload
+	identity  identityState
 
 	mu       sync.Mutex
 	socket   PacketConn
@@ -41,7 +42,6 @@ type Server struct {
 	out      session.Outbox
 	timer    *time.Timer
 	queue    queue
-	devices  uint64    // version of the folder's registry that sessions agree with
 	checked  time.Time // when Recheck was last called
 	draining bool
 	closed   bool
@@ -79,10 +79,11 @@ func New(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.engine = newEngine(&cfg)
+	s.beginIdentity()
+	s.engine = newEngine(&s.cfg)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.owner = &endpoint.Owner{
-		Lock: &s.mu, Context: s.ctx, Handler: cfg.Handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
+		Lock: &s.mu, Context: s.ctx, Handler: s.cfg.Handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
 	}
 	return s, nil
 }
@@ -91,7 +92,7 @@ func newEngine(cfg *Config) *session.Server {
 	var short [32]byte
 	rand.Read(short[:])
 	return session.NewServer(session.ServerConfig{
-		Identities:    identities(cfg.Keys),
+		Identities:    cfg.identities(),
 		Authorize:     cfg.Authorize,
 		Rand:          rand.Reader,
 		Echo:          coap.NewEchoKeys(short, cfg.Secrets.Echo),
@@ -245,6 +246,7 @@ func (s *Server) take(now time.Time, ev session.Event) {
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
 		s.auditOpen(now, ev.Session)
+		s.met(now, ev.Session)
 		s.open(ev.Session)
 		s.recheckLate(ev.Session)
 		s.deliver(now, ev.Session.Device())

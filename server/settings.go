@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/internal/config"
+	"github.com/pqcoap/pqcoap/server/permission"
 	"github.com/pqcoap/pqcoap/server/upstream"
 )
 
@@ -57,6 +58,11 @@ func (s *Settings) limits() Limits {
 
 // rotation is the age of a ticket key at which it is followed by another; 0: never.
 func (s *Settings) rotation() time.Duration { return time.Duration(s.TicketRotation) * time.Hour }
+
+// deviceLifetime and serverLifetime are those of credentials.
+func (s *Settings) deviceLifetime() time.Duration { return time.Duration(s.DeviceLifetime) * time.Hour }
+
+func (s *Settings) serverLifetime() time.Duration { return time.Duration(s.ServerLifetime) * time.Hour }
 
 func (s *Settings) update() Update {
 	return Update{Age: time.Duration(s.UpdateAfterHours) * time.Hour, Records: uint64(s.UpdateAfterRecords)}
@@ -110,6 +116,11 @@ func ParseSettings(b []byte) (Settings, error) {
 func (s *Settings) check(lines config.Lines) error {
 	if s.TicketRotation > 0 && s.TicketLifetime > rotationsKept*s.TicketRotation {
 		return lines.Problem("ticket_rotation", "ticket_rotation: want at least a part in %d of ticket_lifetime, or 0", rotationsKept)
+	}
+	for name, group := range s.Groups {
+		if _, err := permission.Parse(group.Allow); err != nil {
+			return lines.Problem("group."+name+".allow", "%v", err)
+		}
 	}
 	return nil
 }

@@ -148,7 +148,6 @@ func (s *Server) load(now time.Time) error {
 	state := s.cfg.Sessions
 	s.cfg.Sessions = nil
 	if dir := s.cfg.dir; dir != nil {
-		s.devices = dir.Devices.Version()
 		saved, err := dir.takeSessions(now)
 		switch {
 		case errors.Is(err, errSessions):

@@ -110,3 +110,14 @@ func (st *standing) renew(path, name string, lifetime time.Duration, now time.Ti
 func due(token authority.Token, own *authority.Trust, name string, now time.Time) bool {
 	return token.Trust != own || token.Claims.Subject != name || authority.Due(token.Claims, now)
 }
+
+// identities are those of a folder, or of keys that no authority vouches for.
+func (cfg *Config) identities() (ids []handshake.Identity) {
+	if cfg.dir != nil {
+		return cfg.dir.standing.Load().identities
+	}
+	for _, k := range cfg.Keys {
+		ids = append(ids, k.Identity())
+	}
+	return ids
+}

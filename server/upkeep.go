@@ -17,7 +17,7 @@ func (s *Server) upkeep() {
 	dir := s.cfg.dir
 	ticker := time.NewTicker(upkeepInterval)
 	defer ticker.Stop()
-	known := s.devices
+	files := newStamps(dir.Path)
 	settings := newWatch(filepath.Join(dir.Path, settingsFile))
 	for {
 		select {
@@ -25,11 +25,9 @@ func (s *Server) upkeep() {
 			return
 		case <-ticker.C:
 		}
-		if version := dir.Devices.Version(); version != known {
-			known = version
-			s.Recheck()
-		}
 		now := time.Now()
+		s.keepDevices(now, dir)
+		s.keepStanding(now, dir, files.changed())
 		s.keepTickets(now, dir)
 		if settings.changed() {
 			s.ReloadFile() // which logs what has come of it
@@ -119,13 +117,4 @@ func (s *Server) recheckLate(one *session.Session) {
 func (s *Server) Disconnect(name string) bool {
 	device := s.Device(name)
 	return device != nil && device.Close() == nil
-}
-
-// identities are those of keys that no authority vouches for.
-func identities(keys []*handshake.PrivateKey) []handshake.Identity {
-	var ids []handshake.Identity
-	for _, k := range keys {
-		ids = append(ids, k.Identity())
-	}
-	return ids
 }

@@ -27,6 +27,9 @@ func (p *Endpoint) EndObservations(now time.Time) {
 	}
 }
 
+// Observed tells whether the peer observes anything. The caller holds the lock.
+func (p *Endpoint) Observed() bool { return len(p.served) > 0 }
+
 // EndDenied ends with a 4.03 what the peer observes and must not any more. Who has just asked, and
 // has no answer yet, gets the 4.03 behind it. The caller holds the lock, and flushes.
 func (p *Endpoint) EndDenied(now time.Time, allowed func(request *coap.Message) bool) {

@@ -57,6 +57,15 @@ func (s *Server) Sessions() []*Session {
 	return list
 }
 
+// SessionsOf are those of a named device that are confirmed: the one it has, and the one before while
+// that retires.
+func (s *Server) SessionsOf(name string) (list []*Session) {
+	for one := s.sessions.byDevice[name]; one != nil && one.state == confirmed; one = one.previous {
+		list = append(list, one)
+	}
+	return list
+}
+
 // SetTickets replaces the keys of tickets; nil: sessions cannot be resumed any more. Work that is
 // handed out goes on with the keys it has.
 func (s *Server) SetTickets(keys *handshake.TicketKeys) { s.cfg.Tickets = keys }

@@ -25,6 +25,7 @@ import (
 var (
 	ErrDenied      = errors.New("identity: not for this device")              // 4.03
 	ErrUnavailable = errors.New("identity: this server issues no credential") // 5.03
+	ErrTooOften    = errors.New("identity: too often")                        // 4.29
 )
 
 // MaxBody is how many bytes a request to this package may bring.
@@ -35,13 +36,14 @@ type Config struct {
 	Application coap.Handler // perhaps a coap.Streamer
 	// Allows tells whether a device may make a request: code and options are there.
 	Allows func(device string, request *coap.Message) bool
-	// Server is the server's credential of a suite, pinned or certified; nil: it has none.
-	Server func(suite handshake.Suite, certified bool) []byte
+	// Server is the server's credential that the parameters of a query ask for, as on the plain
+	// lane.
+	Server func(device string, query []string) (body []byte, format message.MediaType, found bool)
 	// Enroll enrolls the key of a device that has opened a session with a code, which it names by
 	// the identifier of the PSK.
-	Enroll func(ctx context.Context, code [16]byte, key *handshake.PublicKey) (*Answer, error)
-	// Renew makes a new credential for a device.
-	Renew func(ctx context.Context, device string) (*Answer, error)
+	Enroll func(r *coap.Request, code [16]byte, key *handshake.PublicKey) (*Answer, error)
+	// Renew makes a new credential for the device of a request.
+	Renew func(r *coap.Request) (*Answer, error)
 	Log   *slog.Logger
 }
 
@@ -76,7 +78,7 @@ func (h *Handler) ServeCoAP(ctx context.Context, r *coap.Request) *coap.Message 
 	case pathEnroll: // by a session that proves a code
 		return coap.Status(coap.Forbidden)
 	case pathRenew:
-		return h.renew(ctx, r)
+		return h.renew(r)
 	}
 	if !h.cfg.Allows(r.Device, &r.Message) {
 		return coap.Status(coap.Forbidden)
@@ -134,27 +136,31 @@ func (h *Handler) server(r *coap.Request) *coap.Message {
 	if r.Code != coap.GET {
 		return coap.Status(coap.MethodNotAllowed)
 	}
-	suite, _ := r.Query("s")
-	form, _ := r.Query("f")
-	if len(suite) != 1 {
+	body, format, found := h.cfg.Server(r.Device, queries(r.Options))
+	if !found {
 		return coap.Status(coap.NotFound)
 	}
-	b := h.cfg.Server(handshake.Suite(suite[0]-'0'), form == "cwt")
-	if b == nil || form != "" && form != "cwt" {
-		return coap.Status(coap.NotFound)
+	return coap.Content(format, body)
+}
+
+func queries(options message.Options) (list []string) {
+	for _, o := range options {
+		if o.ID == message.URIQuery {
+			list = append(list, string(o.Value))
+		}
 	}
-	return coap.Content(message.AppCBOR, b)
+	return list
 }
 
 // renew answers POST /renew.
-func (h *Handler) renew(ctx context.Context, r *coap.Request) *coap.Message {
+func (h *Handler) renew(r *coap.Request) *coap.Message {
 	switch {
 	case r.Code != coap.POST:
 		return coap.Status(coap.MethodNotAllowed)
 	case r.Device == "":
 		return coap.Status(coap.Forbidden)
 	}
-	answer, err := h.cfg.Renew(ctx, r.Device)
+	answer, err := h.cfg.Renew(r)
 	return h.respond(r, answer, err)
 }
 
@@ -165,6 +171,8 @@ func (h *Handler) respond(r *coap.Request, answer *Answer, err error) *coap.Mess
 		return coap.Status(coap.Forbidden)
 	case errors.Is(err, ErrUnavailable):
 		return coap.Status(coap.ServiceUnavailable)
+	case errors.Is(err, ErrTooOften):
+		return coap.Status(coap.TooManyRequests)
 	case err != nil:
 		h.cfg.Log.Error("no credential", "device", r.Device, "error", err)
 		return coap.Status(coap.InternalServerError)

@@ -32,26 +32,25 @@ func handler(app coap.Handler) *Handler {
 			r := coap.Request{Message: *m}
 			return device == "a" && m.Code == coap.GET && r.Path() == "/a"
 		},
-		Server: func(suite handshake.Suite, certified bool) []byte {
-			if suite != handshake.MLKEM512 {
-				return nil
-			}
-			return fmt.Appendf(nil, "%v", certified)
+		Server: func(device string, query []string) ([]byte, message.MediaType, bool) {
+			return fmt.Appendf(nil, "%s %v", device, query), message.AppCBOR, len(query) > 0 && query[0] == "s=3"
 		},
-		Enroll: func(_ context.Context, code [16]byte, key *handshake.PublicKey) (*Answer, error) {
+		Enroll: func(_ *coap.Request, code [16]byte, key *handshake.PublicKey) (*Answer, error) {
 			if code[0] != 1 {
 				return nil, ErrDenied
 			}
 			return &Answer{Name: "a", Token: key.Bytes()}, nil
 		},
-		Renew: func(_ context.Context, device string) (*Answer, error) {
-			switch device {
+		Renew: func(r *coap.Request) (*Answer, error) {
+			switch r.Device {
 			case "a":
 				return &Answer{Token: []byte("t")}, nil
 			case "b":
 				return nil, fmt.Errorf("%w: b", ErrDenied)
 			case "c":
 				return nil, ErrUnavailable
+			case "e":
+				return nil, ErrTooOften
 			}
 			return nil, errors.New("disk")
 		},
@@ -101,14 +100,12 @@ func TestServeCoAP(t *testing.T) {
 		"renew, denied":               {request("b", coap.POST, segments("renew")...), coap.Forbidden, false},
 		"renew, no authority":         {request("c", coap.POST, segments("renew")...), coap.ServiceUnavailable, false},
 		"renew, failure":              {request("d", coap.POST, segments("renew")...), coap.InternalServerError, false},
+		"renew, too often":            {request("e", coap.POST, segments("renew")...), coap.TooManyRequests, false},
 		"renew without a name":        {request("", coap.POST, segments("renew")...), coap.Forbidden, false},
 		"hs, POST":                    {request("a", coap.POST, segments("hs")...), coap.MethodNotAllowed, false},
 		"hs":                          {request("a", coap.GET, with(segments("hs"), message.URIQuery, "s=3")...), coap.ContentCode, false},
 		"hs without a name":           {request("", coap.GET, with(segments("hs"), message.URIQuery, "s=3")...), coap.ContentCode, false},
-		"hs, certified":               {request("a", coap.GET, with(segments("hs"), message.URIQuery, "s=3", "f=cwt")...), coap.ContentCode, false},
-		"hs, another form":            {request("a", coap.GET, with(segments("hs"), message.URIQuery, "s=3", "f=x")...), coap.NotFound, false},
 		"hs, a suite that it has not": {request("a", coap.GET, with(segments("hs"), message.URIQuery, "s=1")...), coap.NotFound, false},
-		"hs, no suite":                {request("a", coap.GET, with(segments("hs"), message.URIQuery, "s=/")...), coap.NotFound, false},
 		"hs without a suite":          {request("a", coap.GET, segments("hs")...), coap.NotFound, false},
 	} {
 		app := &streamer{}
@@ -122,13 +119,10 @@ func TestServeCoAP(t *testing.T) {
 	}
 }
 
-func TestServerForms(t *testing.T) {
-	h := handler(&streamer{})
-	for form, want := range map[string]string{"": "false", "f=cwt": "true"} {
-		r := request("a", coap.GET, with(segments("hs"), message.URIQuery, "s=3", form)...)
-		if m := h.ServeCoAP(context.Background(), r); string(m.Payload) != want {
-			t.Errorf("%q: certified %s", form, m.Payload)
-		}
+func TestServerAsked(t *testing.T) {
+	r := request("a", coap.GET, with(segments("hs"), message.URIQuery, "s=3", "f=cwt")...)
+	if m := handler(&streamer{}).ServeCoAP(context.Background(), r); string(m.Payload) != "a [s=3 f=cwt]" {
+		t.Errorf("asked for %q", m.Payload)
 	}
 }
 

@@ -36,7 +36,6 @@ type Server struct {
 	out      session.Outbox
 	timer    *time.Timer
 	queue    queue
-	devices  uint64    // version of the folder's registry that sessions agree with
 	checked  time.Time // when Recheck was last called
 	draining bool
 	closed   bool
@@ -126,18 +125,21 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 func (s *Server) Serve(socket PacketConn) error {
 	if err := s.attach(socket); err != nil {
 		socket.Close()
+		if s.Addr() == nil {
+			s.Close() // it will not serve, and gives its folder back
+		}
 		return err
 	}
 	for range s.cfg.Workers {
 		s.tasks.Go(s.worker)
 	}
-	if s.cfg.dir != nil {
-		s.tasks.Go(s.upkeep)
-	}
+	closeControl := s.keepFolder()
 	s.log.Info("serving", "address", socket.LocalAddr().String())
 	err := s.read(socket)
 	s.Close()
+	closeControl()
 	s.tasks.Wait()
+	s.releaseFolder()
 	return err
 }
 

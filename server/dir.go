@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/config"
+	"github.com/pqcoap/pqcoap/server/control"
 	"github.com/pqcoap/pqcoap/server/registry"
 )
 
@@ -36,7 +38,11 @@ type Dir struct {
 	Keys     []*handshake.PrivateKey // by suite
 	Retiring []*handshake.PrivateKey // by suite: those that a key of Keys takes the place of
 	Secrets  Secrets
-	Devices  *registry.Registry
+	Devices  *registry.Registry // nil before OpenDevices
+
+	// NoControl has the server that runs not listen at the socket by which commands reach the
+	// devices while it owns them.
+	NoControl bool
 
 	standing atomic.Pointer[standing] // who the server is, and whom it believes, now
 	permits  permits
@@ -44,6 +50,8 @@ type Dir struct {
 	tickets *tickets                 // of a server that runs; nil: sessions are not resumed
 	read    Settings                 // what server.toml has said last
 	live    atomic.Pointer[Settings] // what a server that runs has taken since; nil: Settings
+	owned   bool                     // by a server; guarded by owning
+	owning  sync.Mutex
 }
 
 // InitDir makes a server's folder with a key of a suite, or adds the key to one that exists.
@@ -95,10 +103,47 @@ func OpenDir(path string) (*Dir, error) {
 	}
 	d.standing.Store(st)
 	d.Keys, d.Retiring = st.keys.current, st.keys.retiring
-	if d.Devices, err = registry.Open(path); err != nil {
-		return nil, err
-	}
 	return d, nil
+}
+
+// OpenDevices makes this process the owner of the devices, if it is not. [New] does it for a server,
+// which gives them back when it has ended. A program that serves nobody reaches them by package
+// control, which works beside a server too.
+func (d *Dir) OpenDevices() error {
+	if d.Devices != nil && !d.Devices.Closed() {
+		return nil
+	}
+	devices, err := control.Own(d.Path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDir, err)
+	}
+	d.Devices = devices
+	return nil
+}
+
+// own opens the devices for a server, the only one of the folder.
+func (d *Dir) own() error {
+	d.owning.Lock()
+	defer d.owning.Unlock()
+	if d.owned {
+		return fmt.Errorf("%w: %s: another server has it", ErrDir, d.Path)
+	}
+	if err := d.OpenDevices(); err != nil {
+		return err
+	}
+	d.owned = true
+	return nil
+}
+
+// release closes the devices, where a server has them.
+func (d *Dir) release() error {
+	d.owning.Lock()
+	defer d.owning.Unlock()
+	if !d.owned {
+		return nil
+	}
+	d.owned = false
+	return d.Devices.Close()
 }
 
 // Key is the server's key of a suite, nil if there is none.
@@ -121,9 +166,20 @@ func (d *Dir) Config(h coap.Handler) Config {
 	}
 }
 
-// begin counts a start of a server and reads the ticket keys, which are made where they are
+// begin takes the folder for a server.
+func (d *Dir) begin(now time.Time, cfg *Config) error {
+	if err := d.own(); err != nil {
+		return err
+	}
+	if err := d.start(now, cfg); err != nil {
+		return errors.Join(err, d.release())
+	}
+	return nil
+}
+
+// start counts a start of a server and reads the ticket keys, which are made where they are
 // missing: what a folder has is from before there were tickets.
-func (d *Dir) begin(now time.Time, cfg *Config) (err error) {
+func (d *Dir) start(now time.Time, cfg *Config) (err error) {
 	if err := d.renew(now); err != nil {
 		return err
 	}

@@ -24,16 +24,16 @@ type identityState struct {
 	tried    time.Time // when upkeep has last looked whether something is to be renewed
 }
 
-// beginIdentity puts the front before the application of a folder's server.
-func (s *Server) beginIdentity() {
+// beginIdentity returns what serves sessions: the application, in a folder's server behind the front.
+func (s *Server) beginIdentity() coap.Handler {
 	dir := s.cfg.dir
 	if dir == nil {
-		return
+		return s.cfg.Handler
 	}
 	s.identity.front = identity.New(identity.Config{
 		Application: s.cfg.Handler, Allows: dir.allows, Server: s.credential, Enroll: s.enroll, Renew: s.renew, Log: s.log,
 	})
-	s.cfg.Handler = s.identity.front
+	return s.identity.front
 }
 
 // credential is the server's own, for a device that asks in a session. Who has got the pinned form
@@ -48,10 +48,18 @@ func (s *Server) credential(device string, query []string) (body []byte, format 
 	return body, format, found
 }
 
-// met notes that a device has opened a session, and by which key of the server.
-func (s *Server) met(now time.Time, one *session.Session) {
+// entered notes that a device has opened a session, and by which key of the server.
+func (s *Server) entered(now time.Time, one *session.Session) {
+	s.auditOpen(now, one)
 	if dir := s.cfg.dir; dir != nil && one.Mode() != handshake.ModeNone && !isEnrolling(one.Device()) {
 		dir.Devices.Met(one.Device(), now, dir.standing.Load().pins[one.KeyID()])
+	}
+}
+
+// left notes when a device was last heard whose session has ended.
+func (s *Server) left(one *session.Session) {
+	if dir := s.cfg.dir; dir != nil && one.Mode() != handshake.ModeNone && !isEnrolling(one.Device()) {
+		dir.Devices.Seen(one.Device(), one.Heard())
 	}
 }
 

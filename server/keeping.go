@@ -29,19 +29,15 @@ func (d *Dir) renew(now time.Time) error {
 	return err
 }
 
-// keepDevices writes when devices were seen, and keeps sessions to what has changed in the registry.
-func (s *Server) keepDevices(now time.Time, dir *Dir) {
-	if err := dir.Devices.Keep(now); err != nil {
-		s.log.Warn("when devices were seen is not written", "error", err)
-	}
-	names, all := dir.Devices.Touched()
+// keepDevices keeps sessions to what has changed in the registry.
+func (s *Server) keepDevices(names map[string]struct{}, all bool) {
 	if all {
 		s.Recheck()
 		s.endDenied()
 		return
 	}
 	for name := range names {
-		s.reconsider(now, name, enrolling+name)
+		s.reconsider(time.Now(), name, enrolling+name)
 	}
 }
 

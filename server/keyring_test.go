@@ -15,7 +15,6 @@ func TestRotateKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeDir(t, before)
 	if _, err := FinishRotation(path, handshake.MLKEM512); !errors.Is(err, ErrNotRotating) {
 		t.Errorf("finished what was not begun: %v", err)
 	}
@@ -106,13 +105,5 @@ func TestLoadKeysRefused(t *testing.T) {
 	os.Remove(keyFile(path, handshake.MLKEM512))
 	if _, err := loadKeys(path); !errors.Is(err, ErrDir) {
 		t.Errorf("no key at all: %v", err)
-	}
-}
-
-// closeDir gives the folder's devices to who opens it next.
-func closeDir(t *testing.T, d *Dir) {
-	t.Helper()
-	if err := d.Devices.Close(); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -79,16 +79,16 @@ func New(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.beginIdentity()
-	s.engine = newEngine(&s.cfg)
+	handler := s.beginIdentity()
+	s.engine = newEngine(&cfg, handler)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.owner = &endpoint.Owner{
-		Lock: &s.mu, Context: s.ctx, Handler: s.cfg.Handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
+		Lock: &s.mu, Context: s.ctx, Handler: handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
 	}
 	return s, nil
 }
 
-func newEngine(cfg *Config) *session.Server {
+func newEngine(cfg *Config, handler coap.Handler) *session.Server {
 	var short [32]byte
 	rand.Read(short[:])
 	return session.NewServer(session.ServerConfig{
@@ -104,7 +104,7 @@ func newEngine(cfg *Config) *session.Server {
 		Update:        cfg.Update,
 		MaxUDPPayload: cfg.MaxUDPPayload,
 		MaxBody:       cfg.MaxBody,
-		Stream:        endpoint.Streams(cfg.Handler),
+		Stream:        endpoint.Streams(handler),
 		Forward:       cfg.Forward,
 		MaxHalfOpen:   cfg.MaxHalfOpen,
 		MaxSessions:   cfg.MaxSessions,
@@ -132,19 +132,22 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 func (s *Server) Serve(socket PacketConn) error {
 	if err := s.attach(socket); err != nil {
 		socket.Close()
+		if s.Addr() == nil {
+			s.Close() // it will not serve, and gives its folder back
+		}
 		return err
 	}
 	for range s.cfg.Workers {
 		s.tasks.Go(s.worker)
 	}
-	if s.cfg.dir != nil {
-		s.tasks.Go(s.upkeep)
-	}
+	closeControl := s.keepFolder()
 	s.log.Info("serving", "address", socket.LocalAddr().String())
 	err := s.read(socket)
 	s.Close()
+	closeControl()
 	s.tasks.Wait()
 	s.told(s.closeAudit())
+	s.releaseFolder()
 	return err
 }
 
@@ -245,8 +248,7 @@ func (s *Server) take(now time.Time, ev session.Event) {
 		s.hand(now, ev.Work)
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
-		s.auditOpen(now, ev.Session)
-		s.met(now, ev.Session)
+		s.entered(now, ev.Session)
 		s.open(ev.Session)
 		s.recheckLate(ev.Session)
 		s.deliver(now, ev.Session.Device())
@@ -258,6 +260,7 @@ func (s *Server) take(now time.Time, ev session.Event) {
 		s.tasks.Go(func() { s.recheck(ev.Session) })
 	case session.EventClosed:
 		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
+		s.left(ev.Session)
 		endpointOf(ev.Session).End(ev.Err)
 	default:
 		endpointOf(ev.Session).Take(now, ev)

@@ -135,6 +135,7 @@ func (s *Server) end(sessions func(now time.Time) error) error {
 	s.cancel()
 	s.queue.close()
 	if s.socket == nil {
+		s.releaseFolder()
 		return nil
 	}
 	now := time.Now()

@@ -23,16 +23,20 @@ func (s *Server) upkeep() {
 		select {
 		case <-s.ctx.Done():
 			return
+		case <-dir.Devices.Changed():
+			s.keepDevices(dir.Devices.Touched())
 		case <-ticker.C:
+			now := time.Now()
+			if err := dir.Devices.Keep(now); err != nil {
+				s.log.Warn("not written when devices were seen", "error", err)
+			}
+			s.keepStanding(now, dir, files.changed())
+			s.keepTickets(now, dir)
+			if settings.changed() {
+				s.ReloadFile() // which logs what has come of it
+			}
+			s.told(s.audit.Load().Flush(now))
 		}
-		now := time.Now()
-		s.keepDevices(now, dir)
-		s.keepStanding(now, dir, files.changed())
-		s.keepTickets(now, dir)
-		if settings.changed() {
-			s.ReloadFile() // which logs what has come of it
-		}
-		s.told(s.audit.Load().Flush(now))
 	}
 }
 
@@ -60,7 +64,7 @@ func (s *Server) SetTickets(keys *handshake.TicketKeys) {
 
 // Recheck asks the Authorizer again about every device that is connected, and ends the sessions of
 // those that are not let in any more, or with another key. It returns their number. The server of
-// a folder does it whenever the devices enrolled have changed.
+// a folder does it by itself for devices that have changed.
 func (s *Server) Recheck() (ended int) {
 	s.mu.Lock()
 	if s.closed || s.socket == nil {

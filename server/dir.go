@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +27,7 @@ const (
 	settingsFile = "server.toml"
 	secretsFile  = "secrets.cbor"
 	keysFolder   = "keys"
+	keysLock     = "keys.lock"
 )
 
 // A Dir is a server's folder: settings, private keys, secrets, and the devices enrolled.
@@ -46,17 +46,23 @@ type Dir struct {
 // InitDir makes a server's folder with a key of a suite, or adds the key to one that exists.
 // It gives the new key back.
 func InitDir(path string, suite handshake.Suite) (*handshake.PrivateKey, error) {
+	return InitDirSealed(path, suite, nil)
+}
+
+// InitDirSealed is InitDir with the key sealed under a passphrase; nil: it is not. It has to be that
+// of the other keys of the folder, where there are any.
+func InitDirSealed(path string, suite handshake.Suite, passphrase []byte) (*handshake.PrivateKey, error) {
 	if err := os.MkdirAll(filepath.Join(path, keysFolder), 0o700); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDir, err)
+	}
+	if err := checkPassphrase(path, passphrase); err != nil {
+		return nil, err
 	}
 	key, err := handshake.GenerateKey(rand.Reader, suite)
 	if err != nil {
 		return nil, err
 	}
-	if err := createFile(keyFile(path, suite), key.Append(nil)); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("%w: %s: there is a key of suite %d already, which devices may have pinned", ErrDir, path, suite)
-		}
+	if err := createKey(path, key, passphrase); err != nil {
 		return nil, err
 	}
 	if err := createSecrets(path); err != nil {
@@ -72,12 +78,11 @@ func InitDir(path string, suite handshake.Suite) (*handshake.PrivateKey, error) 
 	return key, err
 }
 
-func keyFile(path string, suite handshake.Suite) string {
-	return filepath.Join(path, keysFolder, fmt.Sprintf("suite-%d.key", suite))
-}
+// OpenDir reads a server's folder, whose keys are not sealed.
+func OpenDir(path string) (*Dir, error) { return OpenDirSealed(path, nil) }
 
-// OpenDir reads a server's folder.
-func OpenDir(path string) (*Dir, error) {
+// OpenDirSealed reads a server's folder, and asks for the passphrase if its keys are sealed.
+func OpenDirSealed(path string, ask Passphrase) (*Dir, error) {
 	d := &Dir{Path: path}
 	var err error
 	if d.Settings, err = loadSettings(filepath.Join(path, settingsFile)); err != nil {
@@ -90,7 +95,7 @@ func OpenDir(path string) (*Dir, error) {
 	if d.Secrets, err = loadSecrets(path); err != nil {
 		return nil, err
 	}
-	if d.Keys, err = loadKeys(path); err != nil {
+	if d.Keys, err = loadKeys(path, ask); err != nil {
 		return nil, err
 	}
 	if d.Devices, err = registry.Open(path); err != nil {
@@ -155,28 +160,4 @@ func (d *Dir) authorize(suite handshake.Suite, c handshake.ClientCredential) (Cl
 		return Client{}, deny(err, handshake.RefusedCredential, "this device is not enrolled here")
 	}
 	return Client{Name: device.Name, Key: device.PublicKey, PSK: device.PSK}, nil
-}
-
-func loadKeys(path string) ([]*handshake.PrivateKey, error) {
-	var keys []*handshake.PrivateKey
-	for _, suite := range handshake.Suites() {
-		name := keyFile(path, suite)
-		b, err := readPrivate(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		key, err := handshake.ParsePrivateKey(b)
-		clear(b)
-		if err != nil || key.Suite() != suite {
-			return nil, fmt.Errorf("%w: %s: not a key of suite %d", ErrDir, name, suite)
-		}
-		keys = append(keys, key)
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("%w: %s: no key in %s: pqcoap-server init makes one", ErrDir, path, keysFolder)
-	}
-	return slices.Clip(keys), nil
 }

@@ -44,7 +44,7 @@ type enrollment struct {
 }
 
 func enrollSetup(fs *flag.FlagSet) cli.Action {
-	dir := dirFlag(fs)
+	flags := folderFlags(fs)
 	psk := fs.Bool("psk", false, "a pre-shared key instead of a KEM key: smaller messages, but the "+
 		"server's folder then holds the device's secret too")
 	var suite suiteFlag
@@ -54,12 +54,12 @@ func enrollSetup(fs *flag.FlagSet) cli.Action {
 	out := fs.String("out", "", "`FILE` to write, - for the standard output (default NAME.toml)")
 	return func(_ context.Context, std cli.Streams, args []string) error {
 		switch {
-		case *dir == "":
+		case *flags.dir == "":
 			return cli.Usagef("-dir DIR is missing")
 		case len(args) != 1:
 			return cli.Usagef("want one NAME, have %d arguments", len(args))
 		}
-		folder, err := server.OpenDir(*dir)
+		folder, err := flags.open()
 		if err != nil {
 			return err
 		}

@@ -23,33 +23,33 @@ type Passphrase func() ([]byte, error)
 // sealedHint is what to do about ErrSealed.
 const sealedHint = "the commands ask for the passphrase on a terminal, or take it by -passphrase-fd or as a credential of systemd"
 
-// A keyring reads key files. It holds the passphrase meanwhile.
-type keyring struct {
+// An opener reads key files. It holds the passphrase meanwhile.
+type opener struct {
 	ask        Passphrase // nil: there is none
 	passphrase []byte
 }
 
 // wipe forgets the passphrase.
-func (k *keyring) wipe() {
-	clear(k.passphrase)
-	k.passphrase = nil
+func (o *opener) wipe() {
+	clear(o.passphrase)
+	o.passphrase = nil
 }
 
 // read returns the key object in a file, to be cleared.
-func (k *keyring) read(name string) ([]byte, error) {
+func (o *opener) read(name string) ([]byte, error) {
 	b, err := readPrivate(name)
 	if err != nil || !keyfile.IsSealed(b) {
 		return b, err
 	}
-	if k.passphrase == nil {
-		if k.ask == nil {
+	if o.passphrase == nil {
+		if o.ask == nil {
 			return nil, fmt.Errorf("%w: %s: %w: %s", ErrDir, name, ErrSealed, sealedHint)
 		}
-		if k.passphrase, err = k.ask(); err != nil {
+		if o.passphrase, err = o.ask(); err != nil {
 			return nil, fmt.Errorf("%w: %s: %w: %w", ErrDir, name, ErrSealed, err)
 		}
 	}
-	object, err := keyfile.Open(b, k.passphrase)
+	object, err := keyfile.Open(b, o.passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrDir, name, err)
 	}
@@ -93,8 +93,8 @@ func checkPassphrase(path string, passphrase []byte) error {
 			return fmt.Errorf("%w: %s is not sealed: make the new key without a passphrase, and seal all by pqcoap-server passphrase", ErrDir, name)
 		}
 		clear(b)
-		ring := keyring{passphrase: passphrase}
-		object, err := ring.read(name)
+		o := opener{passphrase: passphrase}
+		object, err := o.read(name)
 		clear(object)
 		if err != nil {
 			return err
@@ -126,12 +126,12 @@ func createKey(path string, key *handshake.PrivateKey, passphrase []byte) error 
 
 // loadKeys reads the keys of a folder, and clears the passphrase behind it.
 func loadKeys(path string, ask Passphrase) ([]*handshake.PrivateKey, error) {
-	ring := keyring{ask: ask}
-	defer ring.wipe()
+	o := opener{ask: ask}
+	defer o.wipe()
 	var keys []*handshake.PrivateKey
 	for _, suite := range handshake.Suites() {
 		name := keyFile(path, suite)
-		b, err := ring.read(name)
+		b, err := o.read(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -164,11 +164,11 @@ func SetPassphrase(path string, current Passphrase, fresh []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	ring := keyring{ask: current}
-	defer ring.wipe()
+	o := opener{ask: current}
+	defer o.wipe()
 	changed := make([][]byte, len(names)) // all, before the first file is touched
 	for i, name := range names {
-		if changed[i], err = ring.reseal(name, fresh); err != nil {
+		if changed[i], err = o.reseal(name, fresh); err != nil {
 			return 0, err
 		}
 		defer clear(changed[i])
@@ -182,10 +182,10 @@ func SetPassphrase(path string, current Passphrase, fresh []byte) (int, error) {
 }
 
 // reseal returns what a key file is to be under another passphrase; nil: none.
-func (k *keyring) reseal(name string, fresh []byte) ([]byte, error) {
-	object, err := k.read(name)
+func (o *opener) reseal(name string, fresh []byte) ([]byte, error) {
+	object, err := o.read(name)
 	if errors.Is(err, keyfile.ErrPassphrase) && fresh != nil { // done, before an interruption
-		done := keyring{passphrase: fresh}
+		done := opener{passphrase: fresh}
 		object, err = done.read(name)
 	}
 	if err != nil || fresh == nil {

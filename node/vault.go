@@ -44,6 +44,7 @@ type kept struct {
 // from one state and use a nonce twice. One Conn at a time belongs to a state file; where there
 // are two, one gets the session in it and the other none.
 type vault struct {
+	handshake.Unprintable
 	path   string
 	secret []byte
 	salt   []byte

@@ -25,6 +25,7 @@ const sealedHint = "the commands ask for the passphrase on a terminal, or take i
 
 // An opener reads key files. It holds the passphrase meanwhile.
 type opener struct {
+	handshake.Unprintable
 	ask        Passphrase // nil: there is none
 	passphrase []byte
 }

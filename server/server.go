@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 	"github.com/pqcoap/pqcoap/server/audit"
@@ -24,6 +25,7 @@ var ErrClosed = errors.New("server: closed")
 
 // A Server serves one socket. Its methods are safe for concurrent use.
 type Server struct {
+	handshake.Unprintable
 	cfg    Config
 	log    *slog.Logger
 	ctx    context.Context // of the handlers

@@ -38,6 +38,7 @@ var DefaultLimits = handshake.Limits{Lifetime: 30 * 24 * time.Hour, Small: 16, S
 
 // ServerConfig is what a Server needs. The secrets are random and outlive restarts.
 type ServerConfig struct {
+	handshake.Unprintable
 	Keys      []*handshake.PrivateKey // one for each suite offered
 	Authorize Authorizer
 	Rand      io.Reader
@@ -91,6 +92,7 @@ func (c *ServerConfig) coapConfig(peer handshake.Parameters) coap.Config {
 
 // A Server is all sessions of one UDP port, at the side that answers.
 type Server struct {
+	handshake.Unprintable
 	cfg       ServerConfig
 	responder *handshake.Responder
 	lane      *coap.Lane

@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"go/ast"
 	"log/slog"
-	mirror "reflect"
+	goreflect "reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -168,8 +168,8 @@ func TestNoSecretPrints(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn := new(node.Conn) // with the configuration that Dial gives it
-	field := mirror.ValueOf(conn).Elem().FieldByName("cfg")
-	mirror.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem().Set(mirror.ValueOf(node.Config{Key: key, PSK: psk}))
+	field := goreflect.ValueOf(conn).Elem().FieldByName("cfg")
+	goreflect.NewAt(field.Type(), field.Addr().UnsafePointer()).Elem().Set(goreflect.ValueOf(node.Config{Key: key, PSK: psk}))
 	tried := map[string][]any{
 		"server.Secrets":                {secrets, &secrets},
 		"server.Config":                 {cfg, &cfg},

@@ -48,6 +48,7 @@ type Owner struct {
 
 	working  int
 	handlers int // not returned, also those that wait and are not at work
+	workers
 }
 
 // An Endpoint is one end of one session, a [coap.Peer]. Its methods are safe for concurrent

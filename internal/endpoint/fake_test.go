@@ -107,13 +107,16 @@ type rig struct {
 	lock   sync.Mutex
 	tasks  sync.WaitGroup
 	nextID uint64
+	cancel context.CancelFunc // of the handlers
 }
 
 // newRig makes one whose owner lets most handlers be at work.
 func newRig(t *testing.T, most int, h coap.Handler) *rig {
 	r := &rig{t: t}
+	ctx, cancel := context.WithCancel(t.Context())
+	r.cancel = cancel
 	owner := &Owner{
-		Lock: &r.lock, Context: t.Context(), Handler: h, Tasks: &r.tasks, Most: most,
+		Lock: &r.lock, Context: ctx, Handler: h, Tasks: &r.tasks, Most: most,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	r.engine = &fake{
@@ -171,6 +174,7 @@ func (r *rig) wantAnswer(id uint64, want ...coap.Code) {
 // finish ends the session and waits for the handlers.
 func (r *rig) finish() {
 	r.under(func() { r.End(session.ErrClosed) })
+	r.cancel()
 	r.tasks.Wait()
 }
 

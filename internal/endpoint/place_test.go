@@ -33,7 +33,7 @@ func TestPlace(t *testing.T) {
 			t.Errorf("%d have asked, %d working", r.engine.lastID, r.owner.working)
 		}
 		r.respond()
-		r.tasks.Wait()
+		synctest.Wait()
 		for _, id := range ids {
 			r.wantAnswer(id, coap.Changed)
 		}

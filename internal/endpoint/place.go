@@ -31,7 +31,11 @@ func (at *place) leave() func() {
 	return func() { at.wait(-1) }
 }
 
+// wait counts a goroutine that begins to wait for a peer, or ends.
 func (at *place) wait(n int) {
+	if at == nil {
+		return
+	}
 	p := at.endpoint
 	p.owner.Lock.Lock()
 	defer p.owner.Lock.Unlock()

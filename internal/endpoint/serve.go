@@ -39,13 +39,16 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 
 // expect makes the stream of a request whose body is still to come.
 func (p *Endpoint) expect(ev session.Event) {
-	if !ev.More || p.uploads[ev.ID] != nil {
-		return
+	if ev.More && p.uploads[ev.ID] == nil {
+		p.upload(ev.ID)
 	}
+}
+
+func (p *Endpoint) upload(id uint64) {
 	if p.uploads == nil {
 		p.uploads = make(map[uint64]*stream)
 	}
-	p.uploads[ev.ID] = newStream(p, func(now time.Time, n int) { p.engine.ConsumedRequest(now, ev.ID, n) })
+	p.uploads[id] = newStream(p, func(now time.Time, n int) { p.engine.ConsumedRequest(now, id, n) })
 }
 
 // answered ends the stream of a request.

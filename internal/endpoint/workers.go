@@ -25,6 +25,11 @@ func (o *Owner) start(j *job) {
 		o.jobs <- j
 		return
 	}
+	o.employ(j)
+}
+
+// employ makes a worker.
+func (o *Owner) employ(j *job) {
 	o.Tasks.Go(func() {
 		for j != nil {
 			j.run()

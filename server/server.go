@@ -79,6 +79,7 @@ func New(cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.owner = &endpoint.Owner{
 		Lock: &s.mu, Context: s.ctx, Handler: cfg.Handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
+		Flush: s.flush,
 	}
 	return s, nil
 }

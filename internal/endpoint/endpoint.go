@@ -45,6 +45,9 @@ type Owner struct {
 	Tasks   *sync.WaitGroup // the handlers at work
 	// Most is how many handlers may be at work at once; a request beyond it is answered 5.03.
 	Most int
+	// Flush sends and takes events as the Flush of any Engine does, where one does so for all; nil
+	// where each has its own. It lets responses that come at once leave together.
+	Flush func(now time.Time)
 
 	working  int
 	handlers int // not returned, also those that wait and are not at work

@@ -135,9 +135,11 @@ func (r *rig) under(f func()) {
 	f()
 }
 
-// event has the endpoint take one.
+// event has the endpoint take one, and waits until all that comes of it has come, also where
+// handlers are slow.
 func (r *rig) event(ev session.Event) {
 	r.under(func() { r.Take(time.Now(), ev) })
+	time.Sleep(20 * patience)
 	synctest.Wait()
 }
 

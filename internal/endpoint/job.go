@@ -22,6 +22,7 @@ type job struct {
 	observed *observation // it has accepted one
 	deferred bool         // the response comes when the handler has returned
 	answered bool
+	turn     uint64 // of the owner's workers, when it came
 
 	register func() coap.Observation
 	postpone func() func(*coap.Message) error
@@ -94,12 +95,9 @@ func (j *job) answer(response *coap.Message) error {
 	return nil
 }
 
-// run calls the handler outside the lock and sends its response.
-func (j *job) run() {
+// done sends the response of a handler that has returned. The caller holds the lock.
+func (j *job) done(response *coap.Message) {
 	p := j.endpoint
-	response := p.serve(j, &j.request)
-	p.owner.Lock.Lock()
-	defer p.owner.Lock.Unlock()
 	j.place.quit()
 	p.owner.handlers--
 	if p.err != nil {
@@ -112,7 +110,7 @@ func (j *job) run() {
 	}
 	p.owner.reuse(j)
 	p.next(now)
-	p.engine.Flush(now)
+	p.owner.send(now, p)
 }
 
 // respond sends a response, 4.04 where there is none. The caller holds the lock.

@@ -45,12 +45,18 @@ func (at *place) wait(n int) {
 	case at.left || before == after:
 	case !after:
 		p.occupy(+1)
+		p.owner.awake++
 	default:
 		p.occupy(-1)
-		if now := time.Now(); p.err == nil {
+		if p.owner.awake--; p.owner.awake == 0 && p.owner.waiting() > 0 {
+			p.owner.employ()
+		}
+		now := time.Now()
+		if p.err == nil {
 			p.next(now)
 			p.engine.Flush(now)
 		}
+		p.owner.flush(now)
 	}
 }
 
@@ -58,6 +64,8 @@ func (at *place) wait(n int) {
 func (at *place) quit() {
 	if at.left = true; at.waiting == 0 {
 		at.endpoint.occupy(-1)
+	} else {
+		at.endpoint.owner.awake++
 	}
 }
 

@@ -60,7 +60,7 @@ func TestPlaceOfBacklog(t *testing.T) {
 		id := r.ask(coap.GET)
 		r.wantAnswer(id)
 		g <- struct{}{}
-		synctest.Wait()
+		time.Sleep(3 * patience)
 		r.wantAnswer(id, coap.Changed)
 		close(g)
 		synctest.Wait()

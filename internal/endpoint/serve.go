@@ -33,7 +33,7 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 		p.expect(ev)
 		p.occupy(+1)
 		p.owner.handlers++
-		p.owner.start(p.job(ev))
+		p.owner.start(now, p.job(ev))
 	}
 }
 

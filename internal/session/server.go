@@ -59,6 +59,8 @@ type ServerConfig struct {
 	MaxHalfOpen   int                     // 0: DefaultMaxHalfOpen
 	MaxSessions   int                     // 0: DefaultMaxSessions
 	IdleTimeout   time.Duration           // 0: DefaultIdleTimeout
+
+	pool *coap.Pool // of all sessions
 }
 
 func (c *ServerConfig) setDefaults() {
@@ -77,6 +79,7 @@ func (c *ServerConfig) setDefaults() {
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = DefaultIdleTimeout
 	}
+	c.pool = new(coap.Pool)
 }
 
 // coapConfig is that of a session with a device of these parameters.
@@ -87,6 +90,7 @@ func (c *ServerConfig) coapConfig(peer handshake.Parameters) coap.Config {
 		MaxBody:    c.MaxBody,
 		Stream:     c.Stream,
 		Forward:    c.Forward,
+		Pool:       c.pool,
 	}
 }
 

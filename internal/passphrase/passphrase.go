@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/term"
 
@@ -39,8 +40,14 @@ const (
 type Flag struct {
 	current, fresh int
 	terminal       terminal
-	files          map[int]*os.File // opened, so that two lines of one descriptor can be read
 }
+
+// descriptors are those that were read, by number. They stay open: they are the caller's, who may
+// have given one for two passphrases.
+var descriptors = struct {
+	sync.Mutex
+	open map[int]*os.File
+}{open: map[int]*os.File{}}
 
 // terminal is what a Flag asks on; tests have another.
 type terminal interface {
@@ -61,7 +68,7 @@ func (f *Flag) DefineNew(fs *flag.FlagSet) {
 // Ask gets a passphrase that is in use.
 func (f *Flag) Ask(of string) ([]byte, error) {
 	if f.current != none {
-		return f.line(f.current)
+		return line(f.current)
 	}
 	if text, err := fromSystemd(); text != nil || err != nil {
 		return text, err
@@ -81,7 +88,7 @@ func (f *Flag) New(of string) ([]byte, error) {
 
 func (f *Flag) newText(of string) ([]byte, error) {
 	if f.fresh != none {
-		return f.line(f.fresh)
+		return line(f.fresh)
 	}
 	first, err := f.prompt("New passphrase " + of + ": ")
 	if err != nil {
@@ -119,17 +126,16 @@ func (f *Flag) Init(of string) ([]byte, error) {
 }
 
 // line reads a line of a descriptor, byte by byte: the next one may be for another question.
-func (f *Flag) line(fd int) ([]byte, error) {
-	file := f.files[fd]
+func line(fd int) ([]byte, error) {
+	if fd < 0 {
+		return nil, fmt.Errorf("-passphrase-fd: there is no descriptor %d", fd)
+	}
+	descriptors.Lock()
+	defer descriptors.Unlock()
+	file := descriptors.open[fd]
 	if file == nil {
-		if fd < 0 {
-			return nil, fmt.Errorf("-passphrase-fd: there is no descriptor %d", fd)
-		}
 		file = os.NewFile(uintptr(fd), fmt.Sprintf("descriptor %d", fd))
-		if f.files == nil {
-			f.files = map[int]*os.File{}
-		}
-		f.files[fd] = file
+		descriptors.open[fd] = file
 	}
 	return readLine(file)
 }

@@ -3,6 +3,7 @@ package passphrase
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -42,20 +43,22 @@ func flags(t *testing.T, keys *typed, args ...string) *Flag {
 	return f
 }
 
-// descriptor has number 7 of a Flag give these lines.
-func descriptor(t *testing.T, f *Flag, text string) *Flag {
+// kept are files that must stay open: their numbers are known.
+var kept []*os.File
+
+// descriptor is the number of one that gives these lines.
+func descriptor(t *testing.T, text string) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "lines")
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.Open(name)
+	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { file.Close() })
-	f.files = map[int]*os.File{7: file}
-	return f
+	kept = append(kept, r)
+	if _, err := w.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	return fmt.Sprint(r.Fd())
 }
 
 func TestPrompt(t *testing.T) {
@@ -84,7 +87,8 @@ func TestPrompt(t *testing.T) {
 
 func TestDescriptor(t *testing.T) {
 	keys := &typed{}
-	f := descriptor(t, flags(t, keys, "-passphrase-fd", "7", "-new-passphrase-fd", "7"), "the old one\r\nthe new one\nthe third")
+	fd := descriptor(t, "the old one\r\nthe new one\nthe third")
+	f := flags(t, keys, "-passphrase-fd", fd, "-new-passphrase-fd", fd)
 	for i, want := range []string{"the old one", "the new one", "the third"} {
 		get := f.Ask
 		if i == 1 {
@@ -100,7 +104,7 @@ func TestDescriptor(t *testing.T) {
 	if len(keys.prompts) > 0 {
 		t.Errorf("asked %q", keys.prompts)
 	}
-	f = descriptor(t, flags(t, keys, "-passphrase-fd", "7"), "of new keys\n")
+	f = flags(t, keys, "-passphrase-fd", descriptor(t, "of new keys\n"))
 	if got, err := f.Init(""); string(got) != "of new keys" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -92,22 +91,16 @@ const maxConfigFile = 64 << 10
 
 // LoadConfig reads a device's configuration file. The file holds a private key: one that
 // others may read is refused. A state file is named from the folder of the file.
-func LoadConfig(path string) (Config, error) {
-	info, err := os.Stat(path)
+func LoadConfig(path string) (Config, error) { return LoadConfigSealed(path, nil) }
+
+// LoadConfigSealed is LoadConfig, and asks for the passphrase if the key is sealed.
+func LoadConfigSealed(path string, ask Passphrase) (Config, error) {
+	b, err := readConfig(path)
 	if err != nil {
-		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	if err := private(path, info); err != nil {
 		return Config{}, err
 	}
-	if info.Size() > maxConfigFile {
-		return Config{}, fmt.Errorf("%w: %s: larger than %d bytes: is it a device's file?", ErrConfig, path, maxConfigFile)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	cfg, err := ParseConfig(b)
+	defer clear(b)
+	cfg, err := parseConfig(b, ask)
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -126,21 +119,23 @@ func private(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// ParseConfig reads the TOML of a configuration file.
-func ParseConfig(b []byte) (Config, error) {
+// ParseConfig reads the TOML of a configuration file whose key is not sealed.
+func ParseConfig(b []byte) (Config, error) { return parseConfig(b, nil) }
+
+func parseConfig(b []byte, ask Passphrase) (Config, error) {
 	var f file
 	lines, err := config.Device.Decode(b, &f)
 	if err != nil {
 		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	cfg, err := f.config(lines)
+	cfg, err := f.config(lines, ask)
 	if err != nil {
 		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return cfg, nil
 }
 
-func (f *file) config(lines config.Lines) (Config, error) {
+func (f *file) config(lines config.Lines, ask Passphrase) (Config, error) {
 	cfg := Config{
 		Name: f.Name, Server: f.Server, Suite: handshake.Suite(f.Suite),
 		MaxUDPPayload: f.MaxUDPPayload,
@@ -149,10 +144,12 @@ func (f *file) config(lines config.Lines) (Config, error) {
 		return cfg, lines.Problem("suite", "suite is missing: want 1, 2, 3 or 4")
 	}
 	f.lasting(&cfg)
-	if err := f.trust(&cfg, lines); err != nil {
-		return cfg, err
+	var found config.Problems
+	found.Add(f.trust(&cfg, lines))
+	if err := f.identity(&cfg, ask); err != nil {
+		found.Add(lines.Problem("key", "key: %w", err))
 	}
-	return cfg, f.identity(&cfg, lines)
+	return cfg, found.Err()
 }
 
 // trust reads how the server is pinned.
@@ -166,7 +163,7 @@ func (f *file) trust(cfg *Config, lines config.Lines) error {
 			return lines.Problem("server_key", "server_key: want base64url without padding")
 		}
 		if cfg.Trust, err = handshake.ParseServerCredential(b); err != nil {
-			return lines.Problem("server_key", "server_key: %v", err)
+			return lines.Problem("server_key", "server_key: %w", err)
 		}
 		if cfg.Trust.Suite() != cfg.Suite {
 			return lines.Problem("server_key", "server_key: a key of suite %d, but suite = %d", cfg.Trust.Suite(), cfg.Suite)
@@ -184,13 +181,10 @@ func (f *file) trust(cfg *Config, lines config.Lines) error {
 }
 
 // identity reads the device's own key, of either kind.
-func (f *file) identity(cfg *Config, lines config.Lines) error {
-	if f.Key == "" {
-		return nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(f.Key)
-	if err != nil {
-		return lines.Problem("key", "key: want base64url without padding")
+func (f *file) identity(cfg *Config, ask Passphrase) error {
+	b, err := f.unseal(ask)
+	if b == nil || err != nil {
+		return err
 	}
 	defer clear(b)
 	if psk, err := handshake.ParsePSK(b); err == nil {
@@ -198,10 +192,10 @@ func (f *file) identity(cfg *Config, lines config.Lines) error {
 		return nil
 	}
 	if cfg.Key, err = handshake.ParsePrivateKey(b); err != nil {
-		return lines.Problem("key", "key: %v", err)
+		return err
 	}
 	if cfg.Key.Suite() != cfg.Suite {
-		return lines.Problem("key", "key: a key of suite %d, but suite = %d", cfg.Key.Suite(), cfg.Suite)
+		return fmt.Errorf("a key of suite %d, but suite = %d", cfg.Key.Suite(), cfg.Suite)
 	}
 	return nil
 }

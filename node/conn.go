@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
@@ -32,6 +33,7 @@ const receiveBuffer = 1 << 16
 // one has ended, the next begins with the next request, by the ticket that the server has given,
 // or by a handshake where that does not do. See [Config] for what makes it begin by itself.
 type Conn struct {
+	handshake.Unprintable
 	cfg      Config
 	socket   PacketConn
 	server   netip.AddrPort
@@ -61,7 +63,7 @@ type Conn struct {
 	sentAt     time.Time // the last datagram
 	freshRetry time.Time
 	freshPause time.Duration
-	chores     *time.Timer
+	chores     *alarm.Alarm
 
 	sleeping bool // no request begins any more
 	closed   bool
@@ -114,8 +116,7 @@ func newConn(socket PacketConn, server netip.AddrPort, cfg Config) *Conn {
 	if c.owner.Log == nil {
 		c.owner.Log = slog.New(slog.DiscardHandler)
 	}
-	c.chores = time.AfterFunc(time.Hour, c.chore)
-	c.chores.Stop()
+	c.chores = alarm.New(c.chore)
 	return c
 }
 

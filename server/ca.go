@@ -36,10 +36,14 @@ type CA struct {
 }
 
 // InitCA makes an authority of a folder's own. Who has its private key, authority.key, can be any
-// device and any server to those who trust it.
-func InitCA(path string, alg cwt.Algorithm, issuer string) (*CA, error) {
+// device and any server to those who trust it. It is sealed under a passphrase, if there is one: that
+// of the folder's other keys, where there are any.
+func InitCA(path string, alg cwt.Algorithm, issuer string, passphrase []byte) (*CA, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCA, err)
+	}
+	if err := checkPassphrase(path, passphrase); err != nil {
+		return nil, err
 	}
 	key, err := cwt.GenerateAuthority(rand.Reader, alg)
 	if err != nil {
@@ -49,12 +53,10 @@ func InitCA(path string, alg cwt.Algorithm, issuer string) (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: a name has 1 to 64 letters, digits, \"-\", \"_\", \".\" and \":\"", ErrCA)
 	}
-	b := key.Append(nil)
-	defer clear(b)
 	// The public half first: a key without its name is of no use.
 	err = createFile(filepath.Join(path, caFile), one.Trust().Append(nil))
 	if err == nil {
-		err = createFile(filepath.Join(path, caKeyFile), b)
+		err = writeKey(filepath.Join(path, caKeyFile), key, passphrase, createFile)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("%w: %s: there is one already, which devices may trust", ErrCA, path)
@@ -62,11 +64,18 @@ func InitCA(path string, alg cwt.Algorithm, issuer string) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	return OpenCA(path)
+	return &CA{one.Trust(), one, authority.NewSet(one.Trust())}, nil
 }
 
-// OpenCA reads what a folder has of authorities, which may be nothing.
-func OpenCA(path string) (*CA, error) {
+// OpenCA reads what a folder has of authorities, which may be nothing, and asks for the passphrase if
+// the private key is sealed.
+func OpenCA(path string, ask Passphrase) (*CA, error) {
+	o := &opener{ask: ask}
+	defer o.wipe()
+	return loadCA(path, o)
+}
+
+func loadCA(path string, o *opener) (*CA, error) {
 	c := &CA{}
 	own, err := loadTrust(filepath.Join(path, caFile))
 	switch {
@@ -76,7 +85,7 @@ func OpenCA(path string) (*CA, error) {
 	default:
 		c.Own = own
 	}
-	if err := c.loadIssuer(filepath.Join(path, caKeyFile)); err != nil {
+	if err := c.loadIssuer(filepath.Join(path, caKeyFile), o); err != nil {
 		return nil, err
 	}
 	trusts, err := loadTrusts(filepath.Join(path, caFolder))
@@ -91,8 +100,8 @@ func OpenCA(path string) (*CA, error) {
 }
 
 // loadIssuer reads the private key, where there is one.
-func (c *CA) loadIssuer(name string) error {
-	b, err := readPrivate(name)
+func (c *CA) loadIssuer(name string, o *opener) error {
+	b, err := o.read(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -29,6 +29,7 @@ const (
 	settingsFile = "server.toml"
 	secretsFile  = "secrets.cbor"
 	keysFolder   = "keys"
+	keysLock     = "keys.lock"
 )
 
 // A Dir is a server's folder: settings, private keys, secrets, and the devices enrolled.
@@ -46,6 +47,7 @@ type Dir struct {
 
 	standing atomic.Pointer[standing] // who the server is, and whom it believes, now
 	permits  permits
+	opener   *opener // of keys that come later
 
 	tickets *tickets                 // of a server that runs; nil: sessions are not resumed
 	read    Settings                 // what server.toml has said last
@@ -57,17 +59,23 @@ type Dir struct {
 // InitDir makes a server's folder with a key of a suite, or adds the key to one that exists.
 // It gives the new key back.
 func InitDir(path string, suite handshake.Suite) (*handshake.PrivateKey, error) {
+	return InitDirSealed(path, suite, nil)
+}
+
+// InitDirSealed is InitDir with the key sealed under a passphrase; nil: it is not. It has to be that
+// of the other keys of the folder, where there are any.
+func InitDirSealed(path string, suite handshake.Suite, passphrase []byte) (*handshake.PrivateKey, error) {
 	if err := os.MkdirAll(filepath.Join(path, keysFolder), 0o700); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDir, err)
+	}
+	if err := checkPassphrase(path, passphrase); err != nil {
+		return nil, err
 	}
 	key, err := handshake.GenerateKey(rand.Reader, suite)
 	if err != nil {
 		return nil, err
 	}
-	if err := createFile(keyFile(path, suite), key.Append(nil)); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("%w: %s: there is a key of suite %d already, which devices may have pinned", ErrDir, path, suite)
-		}
+	if err := createKey(path, key, passphrase); err != nil {
 		return nil, err
 	}
 	if err := createSecrets(path); err != nil {
@@ -83,8 +91,11 @@ func InitDir(path string, suite handshake.Suite) (*handshake.PrivateKey, error) 
 	return key, err
 }
 
-// OpenDir reads a server's folder.
-func OpenDir(path string) (*Dir, error) {
+// OpenDir reads a server's folder, whose keys are not sealed.
+func OpenDir(path string) (*Dir, error) { return OpenDirSealed(path, nil) }
+
+// OpenDirSealed reads a server's folder, and asks for the passphrase if its keys are sealed.
+func OpenDirSealed(path string, ask Passphrase) (*Dir, error) {
 	d := &Dir{Path: path}
 	var err error
 	if d.Settings, err = loadSettings(filepath.Join(path, settingsFile)); err != nil {
@@ -97,10 +108,13 @@ func OpenDir(path string) (*Dir, error) {
 	if d.Secrets, err = loadSecrets(path); err != nil {
 		return nil, err
 	}
-	st, err := loadStanding(path, time.Now())
+	o := &opener{ask: ask}
+	st, err := loadStanding(path, o, time.Now())
 	if err != nil {
+		o.wipe()
 		return nil, err
 	}
+	d.opener = o
 	d.standing.Store(st)
 	d.Keys, d.Retiring = st.keys.current, st.keys.retiring
 	return d, nil

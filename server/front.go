@@ -85,8 +85,8 @@ func (s *Server) enroll(r *coap.Request, code [16]byte, key *handshake.PublicKey
 	return &answer.Answer, nil
 }
 
-// An answer is what a device gets to know, and what its credential says, where it gets one.
-type answer struct {
+// An issued is what a device gets to know, and what its credential says, where it gets one.
+type issued struct {
 	identity.Answer
 	claims *cwt.Claims
 }
@@ -94,7 +94,7 @@ type answer struct {
 // answer says whom the server's own credential is of, and has a credential where the same authority
 // issues here. The registry knows of that before the device does: who is removed or revoked cannot
 // come with it.
-func (d *Dir) answer(now time.Time, device *registry.Device) (a answer, err error) {
+func (d *Dir) answer(now time.Time, device *registry.Device) (a issued, err error) {
 	st, settings := d.standing.Load(), d.settings()
 	own, ok := st.tokens[device.Suite]
 	if !ok {

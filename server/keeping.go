@@ -18,11 +18,11 @@ const renewAgain = time.Minute
 // renew makes what credentials of its own the server of a folder lacks, and reads all anew then.
 func (d *Dir) renew(now time.Time) error {
 	settings := d.settings()
-	renewed, err := d.standing.Load().renew(d.Path, settings.Name, settings.serverLifetime(), now)
+	renewed, err := d.standing.Load().renew(d.Path, d.opener, settings.Name, settings.serverLifetime(), now)
 	if err != nil || len(renewed) == 0 {
 		return err
 	}
-	st, err := loadStanding(d.Path, now)
+	st, err := loadStanding(d.Path, d.opener, now)
 	if err == nil {
 		d.standing.Store(st)
 	}
@@ -104,7 +104,7 @@ func (s *Server) keepStanding(now time.Time, dir *Dir, changed bool) {
 	}
 	s.identity.tried = now
 	if changed || before.stale(now) {
-		st, err := loadStanding(dir.Path, now)
+		st, err := loadStanding(dir.Path, dir.opener, now)
 		if err != nil {
 			s.log.Error("keys and authorities are not read anew, those read before stay", "error", err)
 			return

@@ -18,8 +18,6 @@ var (
 	ErrNotRotating = errors.New("the key of the suite is not being rotated")
 )
 
-const keysLock = "keys.lock"
-
 // A keyring is the private keys of a folder: of each suite one that devices are to know, and one
 // that it takes the place of while devices learn that.
 type keyring struct {
@@ -37,9 +35,9 @@ func retiringFile(path string, suite handshake.Suite) string {
 
 // loadKeys reads all keys of a folder. A file of a key that is the current one too is left from a
 // rotation that was killed before it has begun.
-func loadKeys(path string) (k keyring, err error) {
+func loadKeys(path string, o *opener) (k keyring, err error) {
 	for _, suite := range handshake.Suites() {
-		current, err := loadKey(keyFile(path, suite), suite)
+		current, err := o.key(keyFile(path, suite), suite)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -47,7 +45,7 @@ func loadKeys(path string) (k keyring, err error) {
 			return k, err
 		}
 		k.current = append(k.current, current)
-		retiring, err := loadKey(retiringFile(path, suite), suite)
+		retiring, err := o.key(retiringFile(path, suite), suite)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
@@ -62,8 +60,9 @@ func loadKeys(path string) (k keyring, err error) {
 	return k, nil
 }
 
-func loadKey(name string, suite handshake.Suite) (*handshake.PrivateKey, error) {
-	b, err := readPrivate(name)
+// key reads the file of a key.
+func (o *opener) key(name string, suite handshake.Suite) (*handshake.PrivateKey, error) {
+	b, err := o.read(name)
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +84,12 @@ func (k keyring) all() []*handshake.PrivateKey { return slices.Concat(k.current,
 // RotateKey makes a new key of a suite, by which the server wants to be known from now on. The one
 // before is taken as well until FinishRotation; devices that come by it learn the new one. Who is
 // killed at any moment leaves the folder as it was, or rotating. A server that runs takes the keys
-// within a second. ErrRotating where that has not been finished.
-func RotateKey(path string, suite handshake.Suite) (fresh *handshake.PrivateKey, err error) {
-	err = changeKeys(path, func(k keyring) error {
+// within a second. ErrRotating where that has not been finished. ask is for the passphrase, where the
+// keys are sealed; the new one is, too.
+func RotateKey(path string, suite handshake.Suite, ask Passphrase) (fresh *handshake.PrivateKey, err error) {
+	o := &opener{ask: ask}
+	defer o.wipe()
+	err = changeKeys(path, o, func(k keyring) error {
 		current, retiring := keyOf(k.current, suite), keyOf(k.retiring, suite)
 		switch {
 		case current == nil:
@@ -98,10 +100,10 @@ func RotateKey(path string, suite handshake.Suite) (fresh *handshake.PrivateKey,
 		if fresh, err = handshake.GenerateKey(rand.Reader, suite); err != nil {
 			return err
 		}
-		if err := replaceKey(retiringFile(path, suite), current); err != nil {
+		if err := writeKey(retiringFile(path, suite), current, o.passphrase, replaceFile); err != nil {
 			return err
 		}
-		return replaceKey(keyFile(path, suite), fresh)
+		return writeKey(keyFile(path, suite), fresh, o.passphrase, replaceFile)
 	})
 	return fresh, err
 }
@@ -109,8 +111,10 @@ func RotateKey(path string, suite handshake.Suite) (fresh *handshake.PrivateKey,
 // FinishRotation removes the key of a suite that another has taken the place of: devices that have
 // not learnt the new one have to be enrolled anew. It returns the public half. ErrNotRotating where
 // there is none.
-func FinishRotation(path string, suite handshake.Suite) (retired *handshake.ServerCredential, err error) {
-	err = changeKeys(path, func(k keyring) error {
+func FinishRotation(path string, suite handshake.Suite, ask Passphrase) (retired *handshake.ServerCredential, err error) {
+	o := &opener{ask: ask}
+	defer o.wipe()
+	err = changeKeys(path, o, func(k keyring) error {
 		key := keyOf(k.retiring, suite)
 		if key == nil {
 			return fmt.Errorf("%w: suite %d", ErrNotRotating, suite)
@@ -122,23 +126,17 @@ func FinishRotation(path string, suite handshake.Suite) (retired *handshake.Serv
 }
 
 // changeKeys has f change the keys of a folder: one program at a time.
-func changeKeys(path string, f func(keyring) error) error {
+func changeKeys(path string, o *opener, f func(keyring) error) error {
 	lock, err := filelock.Wait(filepath.Join(path, keysLock))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrDir, err)
 	}
 	defer lock.Close()
-	k, err := loadKeys(path)
+	k, err := loadKeys(path, o)
 	if err != nil {
 		return err
 	}
 	return f(k)
-}
-
-func replaceKey(name string, key *handshake.PrivateKey) error {
-	b := key.Append(nil)
-	defer clear(b)
-	return replaceFile(name, b)
 }
 
 // hasKey tells whether a key is one of a list.

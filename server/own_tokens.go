@@ -40,8 +40,8 @@ func loadTokens(path string, suite handshake.Suite) (authority.Tokens, error) {
 
 // addToken puts a credential in front of those of its suite. What is not valid any more, or is of a
 // key that is gone, is dropped.
-func addToken(path string, set *authority.Set, token []byte, suite handshake.Suite, now time.Time) error {
-	return changeKeys(path, func(k keyring) error {
+func addToken(path string, o *opener, set *authority.Set, token []byte, suite handshake.Suite, now time.Time) error {
+	return changeKeys(path, o, func(k keyring) error {
 		all, err := loadTokens(path, suite)
 		if err != nil {
 			return err
@@ -63,9 +63,11 @@ func addToken(path string, set *authority.Set, token []byte, suite handshake.Sui
 
 // InstallToken gives the server a credential that was issued elsewhere, for a key that it has, by an
 // authority that it trusts. It returns what the credential says. A server that runs has it within a
-// second.
-func InstallToken(path string, token []byte, now time.Time) (*cwt.Claims, error) {
-	st, err := loadStanding(path, now)
+// second. ask is for the passphrase, where the keys are sealed.
+func InstallToken(path string, token []byte, ask Passphrase, now time.Time) (*cwt.Claims, error) {
+	o := &opener{ask: ask}
+	defer o.wipe()
+	st, err := loadStanding(path, o, now)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +82,7 @@ func InstallToken(path string, token []byte, now time.Time) (*cwt.Claims, error)
 		case claims.Key.DeviceID() != key.Public().DeviceID():
 			why = errors.New("it is for another key")
 		default:
-			return claims, addToken(path, st.ca.Trusted, token, key.Suite(), now)
+			return claims, addToken(path, o, st.ca.Trusted, token, key.Suite(), now)
 		}
 	}
 	return nil, fmt.Errorf("%w: the credential is not for this server: %w", ErrCA, why)

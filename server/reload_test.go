@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"log/slog"
 	"os"
@@ -9,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,14 +25,31 @@ func edit(t *testing.T, dir, text string) {
 	}
 }
 
+// A lockedLog is what a server that runs has logged.
+type lockedLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // A change of server.toml is taken within a second, without an effect on sessions; what needs a
 // restart is named, and an error in the file changes nothing.
 func TestReload(t *testing.T) {
 	dir := initDir(t, handshake.MLKEM512)
 	onBench(t, func(t *testing.T, w *bench) {
-		w.folder(dir)
-		var log bytes.Buffer
-		w.server.log = slog.New(slog.NewTextHandler(&log, nil))
+		var log lockedLog
+		w.folder(dir, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 		d := w.connect(nil)
 		if s := w.server.Settings(); s.Echo != EchoAuto || s.IdleTimeout != 172800 {
 			t.Fatalf("%+v", s)

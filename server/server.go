@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 	"github.com/pqcoap/pqcoap/server/audit"
@@ -24,6 +26,7 @@ var ErrClosed = errors.New("server: closed")
 
 // A Server serves one socket. Its methods are safe for concurrent use.
 type Server struct {
+	handshake.Unprintable
 	cfg    Config
 	log    *slog.Logger
 	ctx    context.Context // of the handlers
@@ -40,7 +43,7 @@ type Server struct {
 	engine   *session.Server
 	owner    *endpoint.Owner
 	out      session.Outbox
-	timer    *time.Timer
+	timer    *alarm.Alarm
 	queue    queue
 	checked  time.Time // when Recheck was last called
 	draining bool
@@ -84,6 +87,7 @@ func New(cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.owner = &endpoint.Owner{
 		Lock: &s.mu, Context: s.ctx, Handler: handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
+		Flush: s.flush,
 	}
 	return s, nil
 }
@@ -170,7 +174,7 @@ func (s *Server) attach(socket PacketConn) error {
 		return err
 	}
 	s.socket = socket
-	s.timer = time.AfterFunc(time.Hour, s.tick)
+	s.timer = alarm.New(s.tick)
 	s.flush(now)
 	return nil
 }
@@ -200,6 +204,7 @@ func (s *Server) read(socket PacketConn) error {
 func (s *Server) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.timer.Off()
 	if !s.closed {
 		now := time.Now()
 		s.engine.Advance(now, &s.out)
@@ -234,10 +239,10 @@ func (s *Server) flush(now time.Time) {
 		s.socket.WriteToUDPAddrPort(datagram, to)
 	}
 	s.out.Reset()
-	if deadline := s.engine.Deadline(); deadline.IsZero() || s.closed {
+	if s.closed {
 		s.timer.Stop()
 	} else {
-		s.timer.Reset(max(0, deadline.Sub(now)))
+		s.timer.Set(now, s.engine.Deadline())
 	}
 }
 

@@ -98,18 +98,21 @@ func loadSettings(path string) (Settings, error) {
 // ParseSettings reads the TOML of server.toml. What is wrong with it is said with the line, all of
 // it at once.
 func ParseSettings(b []byte) (Settings, error) {
-	var s Settings
+	s, _, err := parseSettings(b)
+	return s, err
+}
+
+func parseSettings(b []byte) (s Settings, lines config.Lines, err error) {
 	if err := config.Server.Defaults(&s); err != nil {
-		return s, err
+		return s, nil, err
 	}
-	lines, err := config.Server.Decode(b, &s)
-	if err == nil {
+	if lines, err = config.Server.Decode(b, &s); err == nil {
 		err = s.check(lines)
 	}
 	if err != nil {
-		return s, fmt.Errorf("%w: %w", ErrDir, err)
+		return s, lines, fmt.Errorf("%w: %w", ErrDir, err)
 	}
-	return s, nil
+	return s, lines, nil
 }
 
 // check is for what a range in the table cannot say.

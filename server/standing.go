@@ -20,13 +20,13 @@ type standing struct {
 }
 
 // loadStanding reads the keys, the authorities and the server's own credentials.
-func loadStanding(path string, now time.Time) (*standing, error) {
+func loadStanding(path string, o *opener, now time.Time) (*standing, error) {
 	st := &standing{tokens: map[handshake.Suite]authority.Token{}, pins: map[[8]byte][8]byte{}}
 	var err error
-	if st.keys, err = loadKeys(path); err != nil {
+	if st.keys, err = loadKeys(path, o); err != nil {
 		return nil, err
 	}
-	if st.ca, err = OpenCA(path); err != nil {
+	if st.ca, err = loadCA(path, o); err != nil {
 		return nil, err
 	}
 	for _, key := range st.keys.all() {
@@ -85,7 +85,7 @@ func (st *standing) voucher(suite handshake.Suite) *authority.Trust { return st.
 
 // renew makes credentials for the current keys that have none, or one that is due. It tells whether
 // it has made any. Without the private key of the authority there is nothing that it can do.
-func (st *standing) renew(path, name string, lifetime time.Duration, now time.Time) (renewed []*cwt.Claims, err error) {
+func (st *standing) renew(path string, o *opener, name string, lifetime time.Duration, now time.Time) (renewed []*cwt.Claims, err error) {
 	if st.ca.Issuer == nil {
 		return nil, nil
 	}
@@ -97,7 +97,7 @@ func (st *standing) renew(path, name string, lifetime time.Duration, now time.Ti
 		if err != nil {
 			return renewed, err
 		}
-		if err := addToken(path, st.ca.Trusted, token, key.Suite(), now); err != nil {
+		if err := addToken(path, o, st.ca.Trusted, token, key.Suite(), now); err != nil {
 			return renewed, err
 		}
 		renewed = append(renewed, claims)

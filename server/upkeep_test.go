@@ -15,7 +15,7 @@ import (
 )
 
 // folder has the bench serve a folder in which the device is enrolled.
-func (w *bench) folder(path string) *Dir {
+func (w *bench) folder(path string, change ...func(*Config)) *Dir {
 	w.t.Helper()
 	w.server.Close()
 	<-w.done
@@ -30,6 +30,9 @@ func (w *bench) folder(path string) *Dir {
 	}
 	cfg := d.Config(w.server.cfg.Handler)
 	cfg.Workers = 1
+	for _, c := range change {
+		c(&cfg)
+	}
 	w.start(cfg)
 	w.key = d.Keys[0]
 	return d

@@ -12,6 +12,7 @@ package config
 //go:generate go run ./generate ../../docs/configuration.md
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -93,6 +94,7 @@ type File struct {
 type Problem struct {
 	Line int // from 1; 0: none in particular
 	Text string
+	err  error // what Text says, for errors.Is
 }
 
 // String is the line and the text.
@@ -113,6 +115,37 @@ func (p Problems) Error() string {
 		lines[i] = p[i].String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Unwrap is for errors.Is.
+func (p Problems) Unwrap() []error {
+	var errs []error
+	for i := range p {
+		if p[i].err != nil {
+			errs = append(errs, p[i].err)
+		}
+	}
+	return errs
+}
+
+// Add adds the problems that an error has, or what else it says.
+func (p *Problems) Add(err error) {
+	var more Problems
+	switch {
+	case err == nil:
+	case errors.As(err, &more):
+		*p = append(*p, more...)
+	default:
+		*p = append(*p, Problem{Text: err.Error(), err: err})
+	}
+}
+
+// Err is nil where there is no problem.
+func (p Problems) Err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return p
 }
 
 func find(keys []Key, name string) *Key {

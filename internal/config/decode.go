@@ -25,7 +25,7 @@ func (f *File) Decode(text []byte, v any) (Lines, error) {
 		if errors.As(err, &at) {
 			line = at.Position.Line
 		}
-		return lines, Problems{{line, "not TOML"}}
+		return lines, Problems{{Line: line, Text: "not TOML"}}
 	}
 	c := checker{lines: lines}
 	c.file(f, all)
@@ -45,7 +45,7 @@ type checker struct {
 // add notes a problem of the key at path.
 func (c *checker) add(path, format string, args ...any) {
 	if len(c.found) < maxProblems {
-		c.found = append(c.found, c.lines.problem(path, fmt.Sprintf(format, args...)))
+		c.found = append(c.found, c.lines.problem(path, fmt.Errorf(format, args...)))
 	}
 }
 

@@ -10,18 +10,18 @@ type Lines map[string]int
 
 // Problem is what is wrong with the key at a path, as an error.
 func (l Lines) Problem(path, format string, args ...any) error {
-	return Problems{l.problem(path, fmt.Sprintf(format, args...))}
+	return Problems{l.problem(path, fmt.Errorf(format, args...))}
 }
 
-// problem places a text at the line of a key, or of the table around it.
-func (l Lines) problem(path, text string) Problem {
+// problem places an error at the line of a key, or of the table around it.
+func (l Lines) problem(path string, err error) Problem {
 	for path != "" {
 		if line := l[path]; line != 0 {
-			return Problem{line, text}
+			return Problem{line, err.Error(), err}
 		}
 		path = path[:max(strings.LastIndexByte(path, '.'), strings.LastIndexByte(path, '['), 0)]
 	}
-	return Problem{0, text}
+	return Problem{0, err.Error(), err}
 }
 
 // scan finds the lines of keys and headers. What it does not understand, such as keys in inline

@@ -105,6 +105,7 @@ const (
 
 // A Device is one session at the side that opens it.
 type Device struct {
+	handshake.Unprintable
 	cfg     DeviceConfig
 	state   deviceState
 	started time.Time

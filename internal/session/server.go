@@ -43,6 +43,7 @@ var DefaultLimits = handshake.Limits{Lifetime: 30 * 24 * time.Hour, Small: 16, S
 
 // ServerConfig is what a Server needs. The secrets are random and outlive restarts.
 type ServerConfig struct {
+	handshake.Unprintable
 	Identities []handshake.Identity // of the suites offered; see [handshake.NewResponder] for their order
 	Authorize  Authorizer
 	Rand       io.Reader
@@ -63,6 +64,8 @@ type ServerConfig struct {
 	MaxHalfOpen   int                     // 0: DefaultMaxHalfOpen
 	MaxSessions   int                     // 0: DefaultMaxSessions
 	IdleTimeout   time.Duration           // 0: DefaultIdleTimeout
+
+	pool *coap.Pool // of all sessions
 }
 
 func (c *ServerConfig) setDefaults() {
@@ -81,6 +84,7 @@ func (c *ServerConfig) setDefaults() {
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = DefaultIdleTimeout
 	}
+	c.pool = new(coap.Pool)
 }
 
 // coapConfig is that of a session with a device of these parameters.
@@ -91,11 +95,13 @@ func (c *ServerConfig) coapConfig(peer handshake.Parameters) coap.Config {
 		MaxBody:    c.MaxBody,
 		Stream:     c.Stream,
 		Forward:    c.Forward,
+		Pool:       c.pool,
 	}
 }
 
 // A Server is all sessions of one UDP port, at the side that answers.
 type Server struct {
+	handshake.Unprintable
 	cfg       ServerConfig
 	responder *handshake.Responder
 	public    *public

@@ -23,6 +23,7 @@ const maxWaiting = 8
 // Work is the public-key operations that one m1 needs. Run touches nothing that is shared
 // but the Responder and the Authorizer, and may take a millisecond.
 type Work struct {
+	handshake.Unprintable
 	responder *handshake.Responder
 	authorize Authorizer
 	rand      io.Reader

@@ -21,6 +21,7 @@ const (
 
 // A Session is one device's session at the server.
 type Session struct {
+	handshake.Unprintable
 	id         record.ConnectionID
 	state      sessionState
 	client     Client

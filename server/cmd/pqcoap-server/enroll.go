@@ -51,7 +51,7 @@ type enrollment struct {
 }
 
 func enrollSetup(fs *flag.FlagSet) cli.Action {
-	dir := dirFlag(fs)
+	flags := folderFlags(fs)
 	var e enrollment
 	e.policy.define(fs)
 	fs.BoolVar(&e.psk, "psk", false, "a pre-shared key instead of a KEM key: smaller messages, but the "+
@@ -62,10 +62,10 @@ func enrollSetup(fs *flag.FlagSet) cli.Action {
 		"(default: this machine, at the port of server.toml)")
 	out := fs.String("out", "", "`FILE` to write, - for the standard output (default NAME.toml)")
 	return func(_ context.Context, std cli.Streams, args []string) error {
-		if err := oneName(*dir, args); err != nil {
+		if err := oneName(*flags.dir, args); err != nil {
 			return err
 		}
-		folder, err := server.OpenDir(*dir)
+		folder, err := flags.open()
 		if err != nil {
 			return err
 		}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/cli"
-	"github.com/pqcoap/pqcoap/server"
 )
 
 func fingerprintCommand() cli.Command {
@@ -24,13 +23,13 @@ fingerprint = "..." instead of server_key.`,
 			pqcoap-server fingerprint -dir /var/lib/pqcoap
 			pqcoap-server fingerprint -dir /var/lib/pqcoap -json`,
 		Setup: func(fs *flag.FlagSet) cli.Action {
-			dir := dirFlag(fs)
+			flags := folderFlags(fs)
 			asJSON := fs.Bool("json", false, "print one JSON object: keys, a list of suite, kem, fingerprint")
 			return func(_ context.Context, std cli.Streams, args []string) error {
-				if err := noArguments(*dir, args); err != nil {
+				if err := noArguments(*flags.dir, args); err != nil {
 					return err
 				}
-				folder, err := server.OpenDir(*dir)
+				folder, err := flags.open()
 				if err != nil {
 					return err
 				}

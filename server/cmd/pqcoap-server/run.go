@@ -45,17 +45,17 @@ Who was let in and refused is in audit.log of the folder.`,
 }
 
 func runSetup(fs *flag.FlagSet) cli.Action {
-	dir := dirFlag(fs)
+	flags := folderFlags(fs)
 	listen := fs.String("listen", "", "UDP `ADDR` to listen on instead of that in server.toml; port 0: any free one")
 	echo := fs.String("echo", "", "`WHEN` a device has to prove its address before the server works for it, "+
 		"instead of what server.toml says: auto (under load) or always")
 	var up upstreamFlags
 	up.define(fs)
 	return func(ctx context.Context, std cli.Streams, args []string) error {
-		if err := noArguments(*dir, args); err != nil {
+		if err := noArguments(*flags.dir, args); err != nil {
 			return err
 		}
-		folder, err := server.OpenDir(*dir)
+		folder, err := flags.open()
 		if err != nil {
 			return err
 		}

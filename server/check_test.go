@@ -34,7 +34,7 @@ func TestCheck(t *testing.T) {
 		"no key":        {func(path string) error { return os.Remove(keyFile(path, handshake.MLKEM512)) }, []string{"no key in keys"}},
 		"tickets":       {write(ticketsFile, "x"), []string{ticketsFile + ": not a tickets object"}},
 		"no tickets":    {func(path string) error { return os.Remove(filepath.Join(path, ticketsFile)) }, nil},
-		"devices":       {write("devices.toml", "[[device]]\n"), []string{"devices.toml"}},
+		"devices":       {write("devices.db", "no database"), []string{"devices.db"}},
 		"key modes":     {mode("keys/suite-3.key", 0o644), []string{"suite-3.key holds secrets and has mode 0644, which lets others read it: run chmod 600"}},
 		"secret modes":  {mode(secretsFile, 0o640), []string{"secrets.cbor holds secrets and has mode 0640"}},
 		"open settings": {mode(settingsFile, 0o666), []string{"server.toml has mode 0666, which lets others change it"}},

@@ -262,7 +262,7 @@ func (s *Server) take(now time.Time, ev session.Event) {
 	case session.EventHeard:
 		s.deliver(now, ev.Session.Device())
 	case session.EventDue:
-		s.tasks.Go(func() { s.recheck(ev.Session) })
+		s.recheckDue(ev.Session)
 	case session.EventClosed:
 		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
 		s.left(ev.Session)

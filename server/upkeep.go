@@ -108,6 +108,9 @@ func (s *Server) extend(one *session.Session, until time.Time) bool {
 	return true
 }
 
+// recheckDue asks about a session whose time is over, if it is not extended. The caller holds the lock.
+func (s *Server) recheckDue(one *session.Session) { s.tasks.Go(func() { s.recheck(one) }) }
+
 // recheckLate asks about a session that was granted before the last Recheck and confirmed behind
 // it. The caller holds the lock.
 func (s *Server) recheckLate(one *session.Session) {

@@ -77,6 +77,7 @@ func (w *Work) Run() {
 // answer makes m2 or m2r, or a refusal where the message opened and cannot be granted.
 func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.ClientCredential, err error) {
 	defer m.Close()
+	w.credential = credential
 	if err == nil {
 		w.client, err = w.authorize(suite, credential)
 	}

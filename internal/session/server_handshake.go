@@ -75,6 +75,7 @@ func (w *Work) Run() {
 // answer makes m2 or m2r, or a refusal where the message opened and cannot be granted.
 func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.ClientCredential, err error) {
 	defer m.Close()
+	w.credential = credential
 	if err == nil {
 		w.client, err = w.authorize(suite, credential)
 	}
@@ -89,16 +90,8 @@ func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.Clie
 		w.refuse(m, &handshake.Refusal{Code: handshake.RefusedTicket, Text: "the credential has changed"})
 	case err != nil:
 		w.body, w.code = nil, codes.InternalServerError
-	default:
-		w.credential = credential.Reference(w.client.Key)
-		w.issue()
-	}
-}
-
-// issue makes the ticket, without which the device can do.
-func (w *Work) issue() {
-	if w.tickets != nil {
-		if t, err := w.tickets.Issue(w.rand, w.now, w.result, w.limits); err == nil {
+	case w.tickets != nil:
+		if t, err := w.tickets.Issue(w.rand, w.now, w.result, w.limits); err == nil { // else it does without
 			w.ticket = t.Append(nil)
 		}
 	}
@@ -290,7 +283,7 @@ func (s *Server) open(now time.Time, w *Work) {
 	}
 	ch.path = session.origin()
 	session.ch, session.result, session.ticket = ch, w.result, w.ticket
-	session.client, session.credential = w.client, w.credential
+	session.client, session.credential = w.client, w.credential.Reference(w.client.Key)
 	session.state, session.m2 = halfOpen, w.body
 	session.heard, session.expires = now, now.Add(halfOpenTimeout)
 	s.stats.HalfOpened++

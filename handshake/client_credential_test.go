@@ -83,3 +83,15 @@ func TestTokenThenTicket(t *testing.T) {
 	a, err = c.open(c.resumer(true).M1R())
 	refuse(t, a, err, RefusedTicket)
 }
+
+// TestTokenImpostor shows the token of a device without having its key: as with a reference,
+// m2 opens, and the keys are not the server's.
+func TestTokenImpostor(t *testing.T) {
+	for _, suite := range allSuites {
+		p := newPair(t, suite, ModeKEM)
+		p.cfg.Token = token(p.cfg.Key.Public(), "device")
+		own := mustKey(t, suite, "impostor")
+		p.cfg.Key = &PrivateKey{own.seed, own.kem, p.cfg.Key.public}
+		differ(t, p)
+	}
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"testing"
@@ -67,6 +68,31 @@ func TestCertifiedMixUp(t *testing.T) {
 		p.pass(HandshakeTimeout)
 		if !errors.Is(p.device.err, ErrCredential) || p.device.stats.M1 != 0 {
 			t.Errorf("%s: error %v, m1 of %d bytes", name, p.device.err, p.device.stats.M1)
+		}
+	}
+}
+
+// TestCertifiedStoredMixUp: what the device has kept is looked at in the same way: a token for a
+// key of another suite, or the pin of before, is replaced by one that is fetched.
+func TestCertifiedStoredMixUp(t *testing.T) {
+	f := newFleet(t)
+	serverKey, _ := testKeys()
+	token := f.token(cwt.UsageServer, nil)
+	other, err := handshake.GenerateKey(rand.Reader, handshake.MLKEM768)
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherSuite, err := handshake.NewCertifiedCredential(other.Public(), f.token(cwt.UsageServer, func(c *cwt.Claims) { c.Key = other.Public() }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, kept := range map[string]*handshake.ServerCredential{"of another suite": otherSuite, "a pin": serverKey.ServerCredential()} {
+		cfg := f.device()
+		cfg.Server = kept
+		p := newPair(t, f.server(f.identity(serverKey, token)), cfg)
+		p.confirm()
+		if !bytes.Equal(p.device.Server().Bytes(), token) {
+			t.Errorf("%s: the device trusts something else than the token", name)
 		}
 	}
 }

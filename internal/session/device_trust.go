@@ -23,10 +23,11 @@ func (d *Device) trusted() *handshake.ServerCredential {
 	if d.cfg.Verify == nil || d.cfg.Server == nil {
 		return d.cfg.Server
 	}
-	if _, err := d.cfg.Verify(d.cfg.Server.Bytes()); err != nil {
+	cred, err := d.certify(d.cfg.Server.Bytes())
+	if err != nil {
 		return nil
 	}
-	return d.cfg.Server
+	return cred
 }
 
 // trust takes a fetched credential if it is one that the device trusts. Anybody may have

@@ -61,6 +61,8 @@ type Config struct {
 	// Stream, inside records, looks at the first block of a request that comes, and says how
 	// many bytes of body the application takes by EventRequestBody, 0 for none.
 	Stream func(m *Message) (max int)
+	// Pool, where it is not nil, keeps memory for the requests of all Conns that have it.
+	Pool *Pool
 }
 
 // A Conn is all CoAP state toward one peer: message layer, block-wise transfer in both
@@ -157,8 +159,9 @@ const (
 	EventRequestBody
 )
 
-// An Event is something that happened on a Conn. Message belongs to the receiver; its
-// payload is the whole body, and options of the block-wise transfer are removed.
+// An Event is something that happened on a Conn. Message belongs to the receiver, but the
+// options of an EventRequest are the Conn's again once Respond has answered it. The payload is
+// the whole body, and options of the block-wise transfer are removed.
 type Event struct {
 	Kind    EventKind
 	ID      uint64 // of Request or Ping, or what Respond wants

@@ -10,7 +10,7 @@ import (
 // BenchmarkRound is a small request and its response through two Conns.
 func BenchmarkRound(b *testing.B) {
 	client := NewConn(Config{Secure: true, Rand: testRand(1)})
-	server := NewConn(Config{Secure: true, Rand: testRand(2)})
+	server := NewConn(Config{Secure: true, Rand: testRand(2), Pool: new(Pool)})
 	request := Message{Code: codes.GET, Options: uriPath("temperature")}
 	response := Message{Code: codes.Content, Payload: []byte("21.5")}
 	var out Batch

@@ -47,6 +47,7 @@ type exchange struct {
 	again    []uint32 // blocks the peer asked for again
 	items    []*item  // sent and needed
 	first    item     // saves an allocation where there is one only
+	only     [1]*item // the same for items
 	restart  uint64   // answers to copies before this sequence number are of the past
 	restarts int
 	stepwise bool // the peer takes one block at a time
@@ -90,6 +91,7 @@ func newExchange(c *Conn, m Message, o RequestOptions) (*exchange, error) {
 		return nil, err
 	}
 	x := &exchange{conn: c, message: m, body: body, echo: o.Echo, header: size + tagSize + 1}
+	x.items = x.only[:0]
 	switch {
 	case c.config.Secure:
 		x.header = size + tokenSize(c.token+maxQueue)

@@ -114,6 +114,10 @@ func (r *Request) Query(name string) (string, bool) {
 // however often the request is repeated on the way; nil is answered 4.04. The response
 // has code, options and the whole body; type, token, message ID and blocks are not the
 // handler's concern. Many calls may run at once.
+//
+// A request and its options are the handler's until it returns; where it has called Observe, until
+// the observation has ended, and where it has called Defer, until it has responded. What it keeps
+// for longer it clones. The payload it may keep.
 type Handler interface {
 	ServeCoAP(ctx context.Context, r *Request) *Message
 }

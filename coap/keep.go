@@ -1,32 +1,54 @@
 package coap
 
-import "github.com/plgd-dev/go-coap/v3/message"
+import (
+	"slices"
+
+	"github.com/plgd-dev/go-coap/v3/message"
+)
 
 // keep copies what of m is to outlive its datagram, without the options of a
 // block-wise transfer.
 func keep(m *Message, payload bool) Message {
+	kept, _ := keepIn(m, nil, nil)
+	if payload {
+		kept.Payload = keepPayload(m)
+	}
+	return kept
+}
+
+// keep is the function for an entry, which has room for the options. The payload is not: the
+// application may hand it on.
+func (e *entry) keep(m *Message, payload bool) (kept Message) {
+	kept, e.kept = keepIn(m, e.kept[:0], e.options[:0])
+	e.options = kept.Options
+	if payload {
+		kept.Payload = keepPayload(m)
+	}
+	return kept
+}
+
+func keepIn(m *Message, buf []byte, options message.Options) (Message, []byte) {
 	size := 0
 	for _, o := range m.Options {
 		size += len(o.Value)
 	}
-	if payload {
-		size += len(m.Payload)
-	}
-	buf := make([]byte, 0, size)
-	kept := Message{Code: m.Code, Options: make(message.Options, 0, len(m.Options))}
+	buf, options = slices.Grow(buf, size), slices.Grow(options, len(m.Options))
 	for _, o := range m.Options {
 		if transferOption(o.ID) {
 			continue
 		}
 		n := len(buf)
 		buf = append(buf, o.Value...)
-		kept.Options = append(kept.Options, message.Option{ID: o.ID, Value: buf[n:len(buf):len(buf)]})
+		options = append(options, message.Option{ID: o.ID, Value: buf[n:len(buf):len(buf)]})
 	}
-	if payload && len(m.Payload) > 0 {
-		n := len(buf)
-		kept.Payload = append(buf, m.Payload...)[n:]
+	return Message{Code: m.Code, Options: options}, buf
+}
+
+func keepPayload(m *Message) []byte {
+	if len(m.Payload) == 0 {
+		return nil
 	}
-	return kept
+	return append([]byte(nil), m.Payload...)
 }
 
 func transferOption(id message.OptionID) bool {

@@ -46,7 +46,9 @@ type entry struct {
 	state entryState
 
 	request Message // code and options, until it is whole
-	begun   bool    // request is set
+	kept    []byte  // the values of its options
+	options message.Options
+	begun   bool // request is set
 	body    assembly
 	in      *inflow // instead of body, where the application takes it as it comes
 
@@ -151,7 +153,8 @@ func (c *Conn) newEntry(key uint64) *entry {
 	if s.entries == nil {
 		s.entries = make(map[uint64]*entry)
 	}
-	e := &entry{conn: c, key: key}
+	e := c.config.Pool.entry()
+	e.conn, e.key = c, key
 	s.entries[key] = e
 	return e
 }
@@ -206,6 +209,7 @@ func (s *serving) forget(e *entry) {
 	e.given.close()
 	s.leave(e)
 	e.response, e.content, e.body, e.in = Message{}, representation{}, assembly{}, nil
+	e.conn.config.Pool.put(e)
 }
 
 // hold sets how many bytes e keeps.

@@ -116,7 +116,7 @@ func (e *entry) receive(now time.Time, m *Message, out *Batch) {
 	}
 	if !e.hasBlock1 {
 		if !e.begun {
-			e.handle(now, m, keep(m, true), out)
+			e.handle(now, m, e.keep(m, true), out)
 		}
 		return
 	}
@@ -127,7 +127,7 @@ func (e *entry) receive(now time.Time, m *Message, out *Batch) {
 func (e *entry) assemble(now time.Time, m *Message, out *Batch) {
 	c := e.conn
 	if !e.begun {
-		e.request, e.begun, e.body = keep(m, false), true, newAssembly(c.config.MaxBody)
+		e.request, e.begun, e.body = e.keep(m, false), true, newAssembly(c.config.MaxBody)
 	}
 	if e.body.begun && e.block1.SZX < e.body.szx { // what is larger does not get through
 		e.body = newAssembly(c.config.MaxBody)

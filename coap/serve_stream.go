@@ -34,7 +34,7 @@ func (e *entry) stream(now time.Time, m *Message, max int, out *Batch) {
 	}
 	e.state, e.begun, e.in = entryHandling, true, newInflow(max)
 	e.in.at = now
-	request := keep(m, false)
+	request := e.keep(m, false)
 	e.asks(&request)
 	s.streaming = append(s.streaming, e)
 	e.conn.emit(Event{Kind: EventRequest, ID: e.key, Message: request, More: true})

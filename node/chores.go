@@ -70,6 +70,7 @@ func (c *Conn) probed() {
 func (c *Conn) chore() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.chores.Off()
 	if !c.closed {
 		c.settle(c.now())
 	}
@@ -90,11 +91,7 @@ func (c *Conn) settle(now time.Time) {
 	case c.stirred <- struct{}{}:
 	default: // somebody is to look already
 	}
-	if at := c.due(); at.IsZero() {
-		c.chores.Stop()
-	} else {
-		c.chores.Reset(max(0, at.Sub(now)))
-	}
+	c.chores.Set(now, c.due())
 }
 
 // underWay tells whether a session is open or begins.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
@@ -61,7 +62,7 @@ type Conn struct {
 	sentAt     time.Time // the last datagram
 	freshRetry time.Time
 	freshPause time.Duration
-	chores     *time.Timer
+	chores     *alarm.Alarm
 
 	sleeping bool // no request begins any more
 	closed   bool
@@ -114,8 +115,7 @@ func newConn(socket PacketConn, server netip.AddrPort, cfg Config) *Conn {
 	if c.owner.Log == nil {
 		c.owner.Log = slog.New(slog.DiscardHandler)
 	}
-	c.chores = time.AfterFunc(time.Hour, c.chore)
-	c.chores.Stop()
+	c.chores = alarm.New(c.chore)
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
 
@@ -31,23 +32,56 @@ var ErrUnknownOutcome = errors.New("node: the session was lost before the answer
 // again in the next one, if it may be made twice: GET, PUT, DELETE, FETCH and iPATCH. POST and
 // PATCH fail with ErrUnknownOutcome.
 func (c *Conn) Do(ctx context.Context, m coap.Message) (coap.Message, error) {
-	ctx, cancel := limit(ctx)
-	defer cancel()
+	l := limited{Context: ctx, begun: time.Now()}
+	defer l.end()
 	for {
-		if held, err := c.patience.wait(ctx, c.gone, &m); held != nil || err != nil {
-			return held.message(), err
+		end, answer, err := c.turn(&l, &m)
+		if end == nil {
+			return answer, err
 		}
-		end, err := c.ready(ctx)
-		if err != nil {
-			return coap.Message{}, err
-		}
-		answer, err := end.Do(ctx, m)
+		answer, err = end.Do(l.Context, m)
 		if err = outcome(&m, err); errors.Is(err, errAgain) {
 			continue
 		}
 		if err != nil || !c.patience.note(time.Now(), &m, &answer) {
 			return answer, err
 		}
+	}
+}
+
+// turn returns the endpoint for a request when its time has come, and otherwise what the request
+// ends with.
+func (c *Conn) turn(l *limited, m *coap.Message) (*endpoint.Endpoint, coap.Message, error) {
+	if !c.patience.holds(m) {
+		if end, _, wait, err := c.next(); wait == nil {
+			return end, coap.Message{}, err
+		}
+	}
+	l.begin()
+	if held, err := c.patience.wait(l, c.gone, m); held != nil || err != nil {
+		return nil, held.message(), err
+	}
+	end, err := c.ready(l)
+	return end, coap.Message{}, err
+}
+
+// A limited is a context that has a deadline once something has to be waited for, 60 s from when
+// the request was made. Until then the engine keeps the time.
+type limited struct {
+	context.Context
+	begun  time.Time
+	cancel context.CancelFunc
+}
+
+func (l *limited) begin() {
+	if _, ok := l.Deadline(); !ok {
+		l.Context, l.cancel = context.WithDeadline(l.Context, l.begun.Add(requestTime))
+	}
+}
+
+func (l *limited) end() {
+	if l.cancel != nil {
+		l.cancel()
 	}
 }
 

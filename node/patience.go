@@ -81,13 +81,16 @@ func (p *patience) drop(now time.Time) {
 // once what the server said. When gone is closed, it fails.
 func (p *patience) wait(ctx context.Context, gone <-chan struct{}, m *coap.Message) (*held, error) {
 	for {
-		h, ok := p.of(m)
+		h := p.of(m)
+		if h == nil {
+			return nil, nil
+		}
 		pause := time.Until(h.until)
-		if !ok || pause <= 0 {
+		if pause <= 0 {
 			return nil, nil
 		}
 		if deadline, ok := ctx.Deadline(); ok && h.until.After(deadline) {
-			return &h, nil
+			return h, nil
 		}
 		select {
 		case <-time.After(pause):
@@ -99,14 +102,20 @@ func (p *patience) wait(ctx context.Context, gone <-chan struct{}, m *coap.Messa
 	}
 }
 
-// of is what holds a request up. Mostly nothing does, and then its path does not matter.
-func (p *patience) of(m *coap.Message) (h held, ok bool) {
+// holds tells whether a request may be held up.
+func (p *patience) holds(m *coap.Message) bool { return p.of(m) != nil }
+
+// of is what holds a request up, or has. Mostly nothing does, and then its path does not matter.
+func (p *patience) of(m *coap.Message) *held {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.held) > 0 {
-		h, ok = p.held[pathOf(m)]
+	if len(p.held) == 0 {
+		return nil
 	}
-	return h, ok
+	if h, ok := p.held[pathOf(m)]; ok {
+		return &h
+	}
+	return nil
 }
 
 // maxAge is how long a response is good for (RFC 7252 section 5.10.5).

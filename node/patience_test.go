@@ -134,7 +134,7 @@ func TestPatienceBounds(t *testing.T) {
 		t.Errorf("%d paths held", len(p.held))
 	}
 	for i := range maxHeld + 10 {
-		if _, held := p.of(to(fmt.Sprint(i))); held != (i >= 10) {
+		if held := p.holds(to(fmt.Sprint(i))); held != (i >= 10) {
 			t.Errorf("path %d held: %v", i, held)
 		}
 	}

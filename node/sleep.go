@@ -67,7 +67,7 @@ func (c *Conn) save(now time.Time) ([]byte, error) {
 	case !l.isOpen():
 		return nil, nil
 	case c.ticket == nil && !l.woken && now.Sub(l.device.Stats().Opened) < ticketTime:
-		c.chores.Reset(ticketTime)
+		c.chores.Set(now, now.Add(ticketTime))
 		return nil, session.ErrUnderWay
 	}
 	saved, err := l.device.Save()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
@@ -25,13 +26,12 @@ type strand struct {
 	woken  bool               // it was saved and has been gone on with
 	heard  bool               // a record has come
 	out    session.Outbox
-	timer  *time.Timer
+	timer  *alarm.Alarm
 }
 
 func (c *Conn) newStrand() *strand {
 	l := &strand{conn: c, begun: make(chan struct{})}
-	l.timer = time.AfterFunc(time.Hour, l.tick)
-	l.timer.Stop()
+	l.timer = alarm.New(l.tick)
 	return l
 }
 
@@ -82,6 +82,7 @@ func (l *strand) tick() {
 	c := l.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	l.timer.Off()
 	if c.closed || l.err != nil {
 		return
 	}
@@ -103,11 +104,7 @@ func (l *strand) flush(now time.Time) {
 		c.sentAt = now
 	}
 	l.out.Reset()
-	if deadline := l.device.Deadline(); deadline.IsZero() {
-		l.timer.Stop()
-	} else {
-		l.timer.Reset(max(0, deadline.Sub(now)))
-	}
+	l.timer.Set(now, l.device.Deadline())
 }
 
 // take acts on one event.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
@@ -34,7 +35,7 @@ type Server struct {
 	engine   *session.Server
 	owner    *endpoint.Owner
 	out      session.Outbox
-	timer    *time.Timer
+	timer    *alarm.Alarm
 	queue    queue
 	devices  uint64    // version of the folder's registry that sessions agree with
 	checked  time.Time // when Recheck was last called
@@ -78,6 +79,7 @@ func New(cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.owner = &endpoint.Owner{
 		Lock: &s.mu, Context: s.ctx, Handler: cfg.Handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
+		Flush: s.flush,
 	}
 	return s, nil
 }
@@ -155,7 +157,7 @@ func (s *Server) attach(socket PacketConn) error {
 		return err
 	}
 	s.socket = socket
-	s.timer = time.AfterFunc(time.Hour, s.tick)
+	s.timer = alarm.New(s.tick)
 	s.flush(now)
 	return nil
 }
@@ -185,6 +187,7 @@ func (s *Server) read(socket PacketConn) error {
 func (s *Server) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.timer.Off()
 	if !s.closed {
 		now := time.Now()
 		s.engine.Advance(now, &s.out)
@@ -219,10 +222,10 @@ func (s *Server) flush(now time.Time) {
 		s.socket.WriteToUDPAddrPort(datagram, to)
 	}
 	s.out.Reset()
-	if deadline := s.engine.Deadline(); deadline.IsZero() || s.closed {
+	if s.closed {
 		s.timer.Stop()
 	} else {
-		s.timer.Reset(max(0, deadline.Sub(now)))
+		s.timer.Set(now, s.engine.Deadline())
 	}
 }
 

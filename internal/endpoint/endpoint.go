@@ -45,9 +45,13 @@ type Owner struct {
 	Tasks   *sync.WaitGroup // the handlers at work
 	// Most is how many handlers may be at work at once; a request beyond it is answered 5.03.
 	Most int
+	// Flush sends and takes events as the Flush of any Engine does, where one does so for all; nil
+	// where each has its own. It lets responses that come at once leave together.
+	Flush func(now time.Time)
 
 	working  int
 	handlers int // not returned, also those that wait and are not at work
+	workers
 }
 
 // An Endpoint is one end of one session, a [coap.Peer]. Its methods are safe for concurrent
@@ -188,26 +192,26 @@ func (p *Endpoint) Done() <-chan struct{} { return p.done }
 // would take the notifications.
 func (p *Endpoint) Do(ctx context.Context, m coap.Message) (coap.Message, error) {
 	m.Options = withoutObserve(m.Options)
-	return p.exchange(ctx, func(now time.Time) (uint64, error) {
-		return p.engine.Request(now, m, coap.RequestOptions{Timeout: timeout(ctx, now)})
-	})
+	return p.exchange(ctx, &m)
 }
 
 // Ping asks the peer for a sign of life.
 func (p *Endpoint) Ping(ctx context.Context) error {
-	_, err := p.exchange(ctx, p.engine.Ping)
+	_, err := p.exchange(ctx, nil)
 	return err
 }
 
-// exchange starts something that has one answer, and waits for that. A handler that waits
-// here gives its place to another meanwhile.
-func (p *Endpoint) exchange(ctx context.Context, start func(now time.Time) (uint64, error)) (coap.Message, error) {
+// exchange sends a request, or a ping where m is nil, and waits for the one answer. A handler
+// that waits here gives its place to another meanwhile.
+func (p *Endpoint) exchange(ctx context.Context, m *coap.Message) (coap.Message, error) {
 	ch := make(chan answer, 1)
-	id, err := p.begin(start, func(id uint64) { p.waiting[id] = ch })
+	id, err := p.call(ctx, m, ch)
 	if err != nil {
 		return coap.Message{}, err
 	}
-	defer leave(ctx)()
+	at, _ := ctx.Value(placeKey{}).(*place)
+	at.wait(+1)
+	defer at.wait(-1)
 	select {
 	case a := <-ch:
 		return a.message, a.err
@@ -215,6 +219,26 @@ func (p *Endpoint) exchange(ctx context.Context, start func(now time.Time) (uint
 		p.cancel(id)
 		return coap.Message{}, ctx.Err()
 	}
+}
+
+// call starts an exchange, whose answer goes to ch.
+func (p *Endpoint) call(ctx context.Context, m *coap.Message, ch chan answer) (id uint64, err error) {
+	p.owner.Lock.Lock()
+	defer p.owner.Lock.Unlock()
+	if p.err != nil {
+		return 0, p.err
+	}
+	now := time.Now()
+	if m == nil {
+		id, err = p.engine.Ping(now)
+	} else {
+		id, err = p.engine.Request(now, *m, coap.RequestOptions{Timeout: timeout(ctx, now)})
+	}
+	if err == nil {
+		p.waiting[id] = ch
+	}
+	p.engine.Flush(now)
+	return id, err
 }
 
 // begin starts something under the lock, and has its ID noted before any answer can come.

@@ -107,13 +107,16 @@ type rig struct {
 	lock   sync.Mutex
 	tasks  sync.WaitGroup
 	nextID uint64
+	cancel context.CancelFunc // of the handlers
 }
 
 // newRig makes one whose owner lets most handlers be at work.
 func newRig(t *testing.T, most int, h coap.Handler) *rig {
 	r := &rig{t: t}
+	ctx, cancel := context.WithCancel(t.Context())
+	r.cancel = cancel
 	owner := &Owner{
-		Lock: &r.lock, Context: t.Context(), Handler: h, Tasks: &r.tasks, Most: most,
+		Lock: &r.lock, Context: ctx, Handler: h, Tasks: &r.tasks, Most: most,
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	r.engine = &fake{
@@ -132,9 +135,11 @@ func (r *rig) under(f func()) {
 	f()
 }
 
-// event has the endpoint take one.
+// event has the endpoint take one, and waits until all that comes of it has come, also where
+// handlers are slow.
 func (r *rig) event(ev session.Event) {
 	r.under(func() { r.Take(time.Now(), ev) })
+	time.Sleep(20 * patience)
 	synctest.Wait()
 }
 
@@ -171,6 +176,7 @@ func (r *rig) wantAnswer(id uint64, want ...coap.Code) {
 // finish ends the session and waits for the handlers.
 func (r *rig) finish() {
 	r.under(func() { r.End(session.ErrClosed) })
+	r.cancel()
 	r.tasks.Wait()
 }
 

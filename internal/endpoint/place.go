@@ -31,7 +31,11 @@ func (at *place) leave() func() {
 	return func() { at.wait(-1) }
 }
 
+// wait counts a goroutine that begins to wait for a peer, or ends.
 func (at *place) wait(n int) {
+	if at == nil {
+		return
+	}
 	p := at.endpoint
 	p.owner.Lock.Lock()
 	defer p.owner.Lock.Unlock()
@@ -41,12 +45,18 @@ func (at *place) wait(n int) {
 	case at.left || before == after:
 	case !after:
 		p.occupy(+1)
+		p.owner.awake++
 	default:
 		p.occupy(-1)
-		if now := time.Now(); p.err == nil {
+		if p.owner.awake--; p.owner.awake == 0 && p.owner.waiting() > 0 {
+			p.owner.employ()
+		}
+		now := time.Now()
+		if p.err == nil {
 			p.next(now)
 			p.engine.Flush(now)
 		}
+		p.owner.flush(now)
 	}
 }
 
@@ -54,6 +64,8 @@ func (at *place) wait(n int) {
 func (at *place) quit() {
 	if at.left = true; at.waiting == 0 {
 		at.endpoint.occupy(-1)
+	} else {
+		at.endpoint.owner.awake++
 	}
 }
 

@@ -33,7 +33,7 @@ func TestPlace(t *testing.T) {
 			t.Errorf("%d have asked, %d working", r.engine.lastID, r.owner.working)
 		}
 		r.respond()
-		r.tasks.Wait()
+		synctest.Wait()
 		for _, id := range ids {
 			r.wantAnswer(id, coap.Changed)
 		}
@@ -60,7 +60,7 @@ func TestPlaceOfBacklog(t *testing.T) {
 		id := r.ask(coap.GET)
 		r.wantAnswer(id)
 		g <- struct{}{}
-		synctest.Wait()
+		time.Sleep(3 * patience)
 		r.wantAnswer(id, coap.Changed)
 		close(g)
 		synctest.Wait()

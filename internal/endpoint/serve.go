@@ -2,7 +2,6 @@ package endpoint
 
 import (
 	"context"
-	"errors"
 	"io"
 	"runtime/debug"
 	"time"
@@ -34,21 +33,22 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 		p.expect(ev)
 		p.occupy(+1)
 		p.owner.handlers++
-		job := &job{place: place{endpoint: p}, endpoint: p, id: ev.ID}
-		job.request = p.request(ev, job)
-		p.owner.Tasks.Go(job.run)
+		p.owner.start(now, p.job(ev))
 	}
 }
 
 // expect makes the stream of a request whose body is still to come.
 func (p *Endpoint) expect(ev session.Event) {
-	if !ev.More || p.uploads[ev.ID] != nil {
-		return
+	if ev.More && p.uploads[ev.ID] == nil {
+		p.upload(ev.ID)
 	}
+}
+
+func (p *Endpoint) upload(id uint64) {
 	if p.uploads == nil {
 		p.uploads = make(map[uint64]*stream)
 	}
-	p.uploads[ev.ID] = newStream(p, func(now time.Time, n int) { p.engine.ConsumedRequest(now, ev.ID, n) })
+	p.uploads[id] = newStream(p, func(now time.Time, n int) { p.engine.ConsumedRequest(now, id, n) })
 }
 
 // answered ends the stream of a request.
@@ -67,119 +67,6 @@ func overloaded() coap.Message {
 	return coap.Message{
 		Code:    codes.ServiceUnavailable,
 		Options: message.Options{{ID: message.MaxAge, Value: []byte{1}}},
-	}
-}
-
-func (p *Endpoint) request(ev session.Event, j *job) *coap.Request {
-	r := &coap.Request{
-		Message: ev.Message, Device: p.Device, SessionID: p.SessionID, Remote: p.engine.RemoteAddr(), Peer: p,
-		Postpone: j.postpone,
-	}
-	value, err := ev.Message.Options.Observe()
-	if err == nil && value == 0 && (ev.Message.Code == coap.GET || ev.Message.Code == coap.FETCH) {
-		r.Register = j.register
-	}
-	if s := p.uploads[ev.ID]; s != nil {
-		s.place = &j.place
-		r.Body = s
-	}
-	return r
-}
-
-// A job is one request that the handler has. All but the request is under the lock.
-type job struct {
-	place    place
-	endpoint *Endpoint
-	id       uint64
-	request  *coap.Request
-	observed *observation // it has accepted one
-	deferred bool         // the response comes when the handler has returned
-	answered bool
-}
-
-// register accepts an observation, nil where there is no room for one.
-func (j *job) register() coap.Observation {
-	p := j.endpoint
-	p.owner.Lock.Lock()
-	defer p.owner.Lock.Unlock()
-	if j.observed == nil {
-		if p.err != nil || j.answered || len(p.served) >= maxServed || !p.engine.Room() {
-			return nil
-		}
-		j.observed = p.observation(j.id)
-	}
-	return j.observed
-}
-
-// postpone is coap.Request.Defer.
-func (j *job) postpone() func(*coap.Message) error {
-	j.endpoint.owner.Lock.Lock()
-	defer j.endpoint.owner.Lock.Unlock()
-	j.deferred = true
-	return j.later
-}
-
-// later takes the response to a request that was deferred.
-func (j *job) later(response *coap.Message) error {
-	p := j.endpoint
-	p.owner.Lock.Lock()
-	defer p.owner.Lock.Unlock()
-	switch {
-	case p.err != nil:
-		return p.err
-	case j.answered:
-		return coap.ErrUnknownRequest
-	}
-	now := time.Now()
-	j.respond(now, response)
-	p.engine.Flush(now)
-	return nil
-}
-
-// run calls the handler outside the lock and sends its response.
-func (j *job) run() {
-	p := j.endpoint
-	response := p.serve(context.WithValue(p.owner.Context, placeKey{}, &j.place), j.request)
-	p.owner.Lock.Lock()
-	defer p.owner.Lock.Unlock()
-	j.place.quit()
-	p.owner.handlers--
-	if p.err != nil {
-		closeBody(j.request.Content)
-		return
-	}
-	now := time.Now()
-	if !j.answered && (response != nil || !j.deferred) {
-		j.respond(now, response)
-	}
-	p.next(now)
-	p.engine.Flush(now)
-}
-
-// respond sends a response, 4.04 where there is none. The caller holds the lock.
-func (j *job) respond(now time.Time, response *coap.Message) {
-	p, o := j.endpoint, j.observed
-	j.answered = true
-	m := coap.Message{Code: codes.NotFound}
-	if response != nil {
-		m = *response
-	}
-	if o != nil && m.Code>>5 == 2 {
-		m.Options = WithObserve(m.Options)
-	} else { // or the engine would take it for an observation, which nobody has
-		m.Options = withoutObserve(m.Options)
-	}
-	err := p.engine.Respond(now, j.id, m, j.request.Content)
-	p.answered(j.id)
-	if err != nil {
-		closeBody(j.request.Content)
-	}
-	if errors.Is(err, coap.ErrFormat) { // any other error: the session has ended meanwhile
-		p.owner.Log.Error("handler's response has options or a code that it must not", "device", p.Device)
-		p.engine.Respond(now, j.id, coap.Message{Code: codes.InternalServerError}, nil)
-	}
-	if o != nil {
-		o.begin(now, err == nil && m.Code>>5 == 2)
 	}
 }
 

@@ -87,7 +87,7 @@ func TestServeBounds(t *testing.T) {
 			t.Errorf("%d handlers were begun when one had ended", g.entered.Load())
 		}
 		close(g.through)
-		r.tasks.Wait()
+		synctest.Wait()
 		for _, id := range ids {
 			r.wantAnswer(id, coap.Changed)
 		}
@@ -101,7 +101,7 @@ func TestServeBounds(t *testing.T) {
 			t.Errorf("Max-Age %d, %v", age, err)
 		}
 		close(g.through)
-		r.tasks.Wait()
+		synctest.Wait()
 		r.wantAnswer(one, coap.Changed)
 		r.wantAnswer(two, coap.Changed)
 	})
@@ -117,7 +117,7 @@ func TestServeBacklogOfEndedSession(t *testing.T) {
 		}
 		r.under(func() { r.End(errTest) })
 		close(g.through)
-		r.tasks.Wait()
+		synctest.Wait()
 		if late := r.ask(coap.POST); g.entered.Load() != ownHandlers || len(r.engine.responses) != 0 || r.answered(late) != nil {
 			t.Errorf("%d handlers begun, %d responses", g.entered.Load(), len(r.engine.responses))
 		}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 )
 
@@ -34,7 +35,7 @@ type hub struct {
 	peers  map[netip.AddrPort]*peer
 	order  list.List // of peers, the one used longest ago first
 	timers timers
-	timer  *time.Timer
+	timer  *alarm.Alarm
 	held   int // bytes, by all peers
 	closed bool
 }
@@ -46,8 +47,7 @@ func newHub(socket PacketConn, cfg Config, admit func([]byte) bool) *hub {
 	h.owner = &endpoint.Owner{
 		Lock: &h.mu, Context: ctx, Handler: cfg.Handler, Log: cfg.Log, Tasks: &h.tasks, Most: maxHandlers,
 	}
-	h.timer = time.AfterFunc(time.Hour, h.tick)
-	h.timer.Stop()
+	h.timer = alarm.New(h.tick)
 	return h
 }
 
@@ -121,6 +121,7 @@ func (h *hub) refused() {
 func (h *hub) tick() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.timer.Off()
 	now := time.Now()
 	for p := h.timers.due(now); p != nil && !h.closed; p = h.timers.due(now) {
 		p.advance(now)
@@ -130,10 +131,10 @@ func (h *hub) tick() {
 
 // arm sets the timer for the earliest deadline.
 func (h *hub) arm(now time.Time) {
-	if at := h.timers.earliest(); at.IsZero() || h.closed {
+	if h.closed {
 		h.timer.Stop()
 	} else {
-		h.timer.Reset(max(0, at.Sub(now)))
+		h.timer.Set(now, h.timers.earliest())
 	}
 }
 

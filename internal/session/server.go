@@ -61,6 +61,8 @@ type ServerConfig struct {
 	MaxHalfOpen   int                     // 0: DefaultMaxHalfOpen
 	MaxSessions   int                     // 0: DefaultMaxSessions
 	IdleTimeout   time.Duration           // 0: DefaultIdleTimeout
+
+	pool *coap.Pool // of all sessions
 }
 
 func (c *ServerConfig) setDefaults() {
@@ -79,6 +81,7 @@ func (c *ServerConfig) setDefaults() {
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = DefaultIdleTimeout
 	}
+	c.pool = new(coap.Pool)
 }
 
 // coapConfig is that of a session with a device of these parameters.
@@ -89,6 +92,7 @@ func (c *ServerConfig) coapConfig(peer handshake.Parameters) coap.Config {
 		MaxBody:    c.MaxBody,
 		Stream:     c.Stream,
 		Forward:    c.Forward,
+		Pool:       c.pool,
 	}
 }
 

@@ -221,6 +221,20 @@ func TestResponseSize(t *testing.T) {
 	})
 }
 
+// TestLargestM1: the largest token fits into an m1 that a server takes, in every suite.
+func TestLargestM1(t *testing.T) {
+	for _, suite := range allSuites {
+		p := newPair(t, suite, ModeKEM)
+		p.cfg.Parameters = Parameters{MaxUDPPayload: 65527, IdleTimeout: seconds(maxSeconds)}
+		p.cfg.Token = token(p.cfg.Key.Public(), "")
+		p.cfg.Token = append(p.cfg.Token, make([]byte, MaxToken-len(p.cfg.Token))...)
+		m1 := p.initiator().M1()
+		if a := p.accept(m1); len(m1) > MaxM1 || a.Credential.Token != string(p.cfg.Token) {
+			t.Errorf("%v: m1 of %d bytes", suite, len(m1))
+		}
+	}
+}
+
 // TestMessageSizes holds what the byte budget of a handshake is made from.
 func TestMessageSizes(t *testing.T) {
 	for _, row := range []struct {

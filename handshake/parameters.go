@@ -84,6 +84,7 @@ func parseParameters(o map[uint64]any) (p Parameters, err error) {
 		case keySuccessor:
 			ok = isBytes && len(bytes) == keyIDSize
 			copy(p.Successor[:], bytes)
+			ok = ok && p.Successor != [keyIDSize]byte{} // which is none
 		}
 		if !ok {
 			return Parameters{}, ErrMalformed

@@ -56,6 +56,7 @@ func TestParameterFields(t *testing.T) {
 		{"baseline full", "a30119 04d0 0219 0e10 0348 0102030405060708", nil},
 		{"successor", "a10448 0102030405060708", nil},
 		{"successor of 7 bytes", "a10447 01020304050607", ErrMalformed},
+		{"successor of zeros", "a10448 0000000000000000", ErrMalformed},
 		{"successor as a number", "a10401", ErrMalformed},
 		{"null", "f6", ErrMalformed},
 		{"array", "80", ErrMalformed},

@@ -19,6 +19,8 @@ type known struct {
 	key       *PrivateKey
 	cred      *ServerCredential // nil: no such kid_S
 	successor [keyIDSize]byte   // of a key that another is to replace; zero: none
+
+	unprintable
 }
 
 // keyName is how m1 names a key of the server.

@@ -10,8 +10,6 @@ import (
 	"github.com/pqcoap/pqcoap/handshake"
 )
 
-var handshakeSuites = handshake.Suites()
-
 // random is a deterministic source named by a string.
 func random(name string) io.Reader { return rand.NewChaCha8(sha256.Sum256([]byte(name))) }
 

@@ -33,8 +33,6 @@ var (
 	ErrHandshakeTimeout = errors.New("handshake: no answer of the server that can be believed")
 	// ErrFingerprint: the key that came from GET /hs is not the pinned one.
 	ErrFingerprint = errors.New("handshake: the key offered is not the one of the pinned fingerprint")
-	// ErrCredential: what came from GET /hs is not a credential of the server that can be believed.
-	ErrCredential = errors.New("handshake: the credential offered is not one of the server that the authority vouches for")
 )
 
 // MaxUDPPayload is the largest UDP payload where nothing else is configured: an IPv6 packet
@@ -60,9 +58,8 @@ type DeviceConfig struct {
 	Suite       handshake.Suite
 	Fingerprint [32]byte // SHA-256 of cred_S, fetched by GET /hs
 
-	// Verify takes the place of a pin: it tells whether a token is one that an authority has
-	// given to the server, still valid, and for a key of Suite. A device without a Server
-	// fetches one; one with a Server that Verify does not take any more fetches another.
+	// Verify takes the place of a pin: it takes what an authority has given to the server, is
+	// still valid, and for a key of Suite. Without a Server that it takes the device fetches one.
 	Verify func(token []byte) (*handshake.ServerCredential, error)
 
 	Key   *handshake.PrivateKey // mode kem
@@ -139,9 +136,7 @@ func NewDevice(now time.Time, cfg DeviceConfig, out *Outbox) (*Device, error) {
 	cfg.setDefaults()
 	d := &Device{cfg: cfg, started: now, deadline: now.Add(HandshakeTimeout), asked: make(map[uint64]time.Time)}
 	d.stats.Started = now
-	if !d.verify() {
-		d.cfg.Server = nil
-	}
+	d.cfg.Server = d.trusted()
 	d.plain = coap.NewConn(coap.Config{
 		Rand:       cfg.Rand,
 		MaxMessage: cfg.MaxUDPPayload,
@@ -272,9 +267,6 @@ func (d *Device) Stats() DeviceStats { return d.stats }
 
 // Heard is when a record of the server last opened, zero before the first.
 func (d *Device) Heard() time.Time { return d.heard }
-
-// Server is the credential that the device trusts, nil until it has been fetched.
-func (d *Device) Server() *handshake.ServerCredential { return d.cfg.Server }
 
 // Result is the outcome of the handshake, nil before EventOpen.
 func (d *Device) Result() *handshake.Result { return d.result }

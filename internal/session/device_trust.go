@@ -11,17 +11,23 @@ import (
 	"github.com/pqcoap/pqcoap/handshake"
 )
 
-// verify tells whether the server's credential is still to be trusted: that of an authority is
-// looked at whenever a session begins, by a handshake, a ticket or a saved state.
-func (d *Device) verify() bool {
-	if d.cfg.Verify == nil {
-		return true
+// ErrCredential: what came from GET /hs is not a credential of the server that can be believed.
+var ErrCredential = errors.New("handshake: the credential offered is not one of the server that the authority vouches for")
+
+// Server is the credential that the device trusts, nil until it has been fetched.
+func (d *Device) Server() *handshake.ServerCredential { return d.cfg.Server }
+
+// trusted is the server's credential, nil if it is not to be trusted any more: that of an
+// authority is looked at whenever a session begins, by a handshake, a ticket or a saved state.
+func (d *Device) trusted() *handshake.ServerCredential {
+	if d.cfg.Verify == nil || d.cfg.Server == nil {
+		return d.cfg.Server
 	}
-	if d.cfg.Server == nil {
-		return false
+	cred, err := d.certify(d.cfg.Server.Bytes())
+	if err != nil {
+		return nil
 	}
-	_, err := d.cfg.Verify(d.cfg.Server.Bytes())
-	return err == nil
+	return cred
 }
 
 // trust takes a fetched credential if it is one that the device trusts. Anybody may have

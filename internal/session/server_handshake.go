@@ -92,16 +92,8 @@ func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.Clie
 		w.refuse(m, suite, &handshake.Refusal{Code: handshake.RefusedTicket, Text: "the credential has changed"})
 	case err != nil:
 		w.body, w.code = nil, codes.InternalServerError
-	default:
-		w.credential = credential.Reference(w.client.Key)
-		w.issue()
-	}
-}
-
-// issue makes the ticket, without which the device can do.
-func (w *Work) issue() {
-	if w.tickets != nil {
-		if t, err := w.tickets.Issue(w.rand, w.now, w.result, w.limits); err == nil {
+	case w.tickets != nil:
+		if t, err := w.tickets.Issue(w.rand, w.now, w.result, w.limits); err == nil { // else it does without
 			w.ticket = t.Append(nil)
 		}
 	}
@@ -274,7 +266,7 @@ func (s *Server) open(now time.Time, w *Work) {
 	}
 	ch.path = session.origin()
 	session.ch, session.result, session.ticket = ch, w.result, w.ticket
-	session.client, session.credential, session.until = w.client, w.credential, w.client.Until
+	session.client, session.credential, session.until = w.client, w.credential.Reference(w.client.Key), w.client.Until
 	session.state, session.m2 = halfOpen, w.body
 	if w.m1r != nil {
 		session.entry = Resumed

@@ -163,6 +163,9 @@ func (d *Dir) release() error {
 // Key is the server's key of a suite, nil if there is none.
 func (d *Dir) Key(suite handshake.Suite) *handshake.PrivateKey { return keyOf(d.Keys, suite) }
 
+// Rotating tells whether the key of a suite takes the place of another.
+func (d *Dir) Rotating(suite handshake.Suite) bool { return keyOf(d.Retiring, suite) != nil }
+
 // Config is the configuration of a server that serves this folder's devices.
 func (d *Dir) Config(h coap.Handler) Config {
 	return Config{

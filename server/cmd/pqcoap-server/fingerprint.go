@@ -33,12 +33,16 @@ fingerprint = "..." instead of server_key.`,
 				if err != nil {
 					return err
 				}
-				prints := fingerprints(folder.Keys)
+				prints := append(fingerprints(folder.Keys, false), fingerprints(folder.Retiring, true)...)
 				if *asJSON {
 					return json.NewEncoder(std.Out).Encode(map[string]any{"keys": prints})
 				}
 				for _, p := range prints {
-					fmt.Fprintf(std.Out, "%d  %-12s  %s\n", p.Suite, p.KEM, p.Fingerprint)
+					note := ""
+					if p.Retiring {
+						note = "  retiring"
+					}
+					fmt.Fprintf(std.Out, "%d  %-12s  %s%s\n", p.Suite, p.KEM, p.Fingerprint, note)
 				}
 				return nil
 			}
@@ -51,13 +55,14 @@ type keyPrint struct {
 	Suite       uint8  `json:"suite"`
 	KEM         string `json:"kem"`
 	Fingerprint string `json:"fingerprint"`
+	Retiring    bool   `json:"retiring,omitempty"` // another takes its place
 }
 
-func fingerprints(keys []*handshake.PrivateKey) []keyPrint {
+func fingerprints(keys []*handshake.PrivateKey, retiring bool) []keyPrint {
 	prints := make([]keyPrint, len(keys))
 	for i, k := range keys {
 		sum := k.ServerCredential().Fingerprint()
-		prints[i] = keyPrint{uint8(k.Suite()), k.Suite().String(), hex.EncodeToString(sum[:])}
+		prints[i] = keyPrint{uint8(k.Suite()), k.Suite().String(), hex.EncodeToString(sum[:]), retiring}
 	}
 	return prints
 }

@@ -21,7 +21,7 @@ agreed by ML-KEM, requests travel in AES-GCM records, all on one UDP port.`,
 			initCommand(), enrollCommand(), inviteCommand(), importCommand(), exportCommand(), listCommand(),
 			showCommand(), permitCommand(), changes[0].command(), changes[1].command(), revokeCommand(),
 			changes[2].command(), runCommand(), checkCommand(), passphraseCommand(), fingerprintCommand(),
-			rotateCommand(), demoCommand(),
+			rotateKeyCommand(), rotateCommand(), caCommand(), demoCommand(),
 		},
 		Examples: `
 			pqcoap-server demo

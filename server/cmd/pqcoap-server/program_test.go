@@ -18,7 +18,7 @@ func command(t *testing.T, args ...string) (code int, out, errs string) {
 func TestHelp(t *testing.T) {
 	names := []string{
 		"init", "enroll", "invite", "import", "export", "list", "show", "permit", "suspend", "resume", "revoke",
-		"remove", "run", "check", "passphrase", "fingerprint", "rotate-tickets", "demo",
+		"remove", "run", "check", "passphrase", "fingerprint", "rotate-key", "rotate-tickets", "ca", "demo",
 	}
 	_, overview, _ := command(t, "help")
 	for _, name := range names {

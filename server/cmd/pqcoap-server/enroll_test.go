@@ -37,7 +37,7 @@ func TestInitAndFingerprint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range fingerprints(folder.Keys) {
+	for i, want := range fingerprints(folder.Keys, false) {
 		if prints.Keys[i] != want || len(want.Fingerprint) != 64 || !strings.Contains(out, want.Fingerprint) {
 			t.Errorf("key %d: %+v, want %+v; text:\n%s", i, prints.Keys[i], want, out)
 		}

@@ -40,8 +40,9 @@ A server that runs takes all of it within a second.`,
 			pqcoap-server ca init -dir /var/lib/pqcoap -issuer example-fleet
 			pqcoap-server ca export -dir /var/lib/pqcoap -out fleet.pub
 			pqcoap-server ca trust -dir /var/lib/pqcoap other.pub
-			pqcoap-server ca issue -dir ca -name sensor-1 -out sensor-1.cwt sensor-1.public
-			pqcoap-server ca issue -dir ca -server -name gateway-1 -out gateway-1.cwt gateway-1.public`,
+			pqcoap-server ca issue -dir ca -name sensor-1 -out a.cwt sensor-1.public
+			pqcoap-server ca issue -dir ca -server -name gateway -out b.cwt gateway.public
+			pqcoap-server ca install -dir /var/lib/pqcoap b.cwt`,
 		Setup: func(fs *flag.FlagSet) cli.Action {
 			a := &caAction{folder: folderFlags(fs), suite: suiteFlag(handshake.XWing)}
 			a.define(fs)

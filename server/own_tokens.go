@@ -1,11 +1,11 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
@@ -46,15 +46,10 @@ func addToken(path string, o *opener, set *authority.Set, token []byte, suite ha
 		if err != nil {
 			return err
 		}
-		valid := all.With(token).Valid(set, now, suite)
 		var kept authority.Tokens
-		for _, t := range all.With(token) {
-			for _, key := range k.all() {
-				for _, v := range valid[key.Public().DeviceID()] {
-					if bytes.Equal(v.Bytes, t) {
-						kept = append(kept, t)
-					}
-				}
+		for _, v := range all.With(token).Valid(set, now, suite) {
+			if slices.ContainsFunc(k.all(), func(key *handshake.PrivateKey) bool { return v.Of(key.Public()) }) {
+				kept = append(kept, v.Bytes)
 			}
 		}
 		return replaceFile(tokensFile(path, suite), kept.Append(nil))
@@ -71,7 +66,7 @@ func InstallToken(path string, token []byte, ask Passphrase, now time.Time) (*cw
 	if err != nil {
 		return nil, err
 	}
-	why := error(authority.ErrUntrusted)
+	why := error(cwt.ErrSuite)
 	for _, key := range st.keys.current {
 		claims, _, err := st.ca.Trusted.VerifyServer(now, token, key.Suite())
 		switch {

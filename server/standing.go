@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
@@ -34,7 +35,7 @@ func loadStanding(path string, o *opener, now time.Time) (*standing, error) {
 		if err != nil {
 			return nil, err
 		}
-		own := all.Valid(st.ca.Trusted, now, key.Suite())[key.Public().DeviceID()]
+		own := slices.DeleteFunc(all.Valid(st.ca.Trusted, now, key.Suite()), func(t authority.Token) bool { return !t.Of(key.Public()) })
 		if err := st.add(key, own); err != nil {
 			return nil, err
 		}
@@ -78,10 +79,6 @@ func (st *standing) expires(at time.Time) {
 
 // stale tells whether what was loaded is not true any more.
 func (st *standing) stale(now time.Time) bool { return !st.until.IsZero() && !now.Before(st.until) }
-
-// voucher is the authority that vouches for the server to devices of a suite, which they are told
-// when they are enrolled: that of the server's own credential. Nil: none does.
-func (st *standing) voucher(suite handshake.Suite) *authority.Trust { return st.tokens[suite].Trust }
 
 // renew makes credentials for the current keys that have none, or one that is due. It tells whether
 // it has made any. Without the private key of the authority there is nothing that it can do.

@@ -49,15 +49,11 @@ func (t Tokens) With(token []byte) Tokens {
 	return append(Tokens{token}, t[:min(len(t), maxTokens-1)]...)
 }
 
-// Valid splits the tokens that the set vouches for now by the key that each is of: by the key ID of
-// its pinned form.
-func (t Tokens) Valid(set *Set, now time.Time, suite handshake.Suite) map[handshake.DeviceID][]Token {
-	valid := map[handshake.DeviceID][]Token{}
+// Valid are the tokens that the set vouches for now, in their order.
+func (t Tokens) Valid(set *Set, now time.Time, suite handshake.Suite) (valid []Token) {
 	for _, token := range t {
-		claims, trust, err := set.VerifyServer(now, token, suite)
-		if err == nil {
-			id := claims.Key.DeviceID()
-			valid[id] = append(valid[id], Token{token, claims, trust})
+		if claims, trust, err := set.VerifyServer(now, token, suite); err == nil {
+			valid = append(valid, Token{token, claims, trust})
 		}
 	}
 	return valid
@@ -69,6 +65,9 @@ type Token struct {
 	Claims *cwt.Claims
 	Trust  *Trust
 }
+
+// Of tells whether a token is of a key.
+func (t *Token) Of(key *handshake.PublicKey) bool { return t.Claims.Key.DeviceID() == key.DeviceID() }
 
 // Due tells whether a token is to be followed by another: two parts in three of its life are over.
 func Due(c *cwt.Claims, now time.Time) bool {

@@ -44,11 +44,11 @@ func TestTokensValid(t *testing.T) {
 	}
 	set := NewSet(ours.Trust())
 	valid := tokens.Valid(set, start.Add(day/2), handshake.MLKEM512)
-	if list := valid[first.DeviceID()]; len(valid) != 2 || len(list) != 2 || !bytes.Equal(list[0].Bytes, tokens[0]) ||
-		list[0].Trust.Issuer != "fleet" || len(valid[second.DeviceID()]) != 1 {
+	if len(valid) != 3 || !bytes.Equal(valid[0].Bytes, tokens[0]) || valid[0].Trust.Issuer != "fleet" ||
+		!valid[0].Of(first) || !valid[1].Of(second) || valid[1].Of(first) || !valid[2].Of(first) {
 		t.Errorf("%+v", valid)
 	}
-	if valid := tokens.Valid(set, start.Add(day+Skew), handshake.MLKEM512); len(valid) != 1 || len(valid[first.DeviceID()]) != 1 {
+	if valid := tokens.Valid(set, start.Add(day+Skew), handshake.MLKEM512); len(valid) != 1 || !valid[0].Of(first) {
 		t.Errorf("after a day: %+v", valid)
 	}
 }

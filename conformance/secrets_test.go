@@ -22,6 +22,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/handshake/cwt"
 	"github.com/pqcoap/pqcoap/internal/session"
 	"github.com/pqcoap/pqcoap/node"
 	"github.com/pqcoap/pqcoap/record"
@@ -158,8 +159,12 @@ func TestNoSecretPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine := session.ServerConfig{Keys: cfg.Keys, Authorize: authorize, Rand: rand.Reader, ResetKey: bytes32, Tickets: tickets,
+	engine := session.ServerConfig{Identities: []handshake.Identity{key.Identity()}, Authorize: authorize, Rand: rand.Reader, ResetKey: bytes32, Tickets: tickets,
 		Echo: coap.NewEchoKeys(bytes32, bytes32)}
+	ca, err := server.InitCA(t.TempDir(), cwt.MLDSA44, "fleet", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	shared := device
 	shared.Key, shared.PSK = nil, psk
 	var out session.Outbox
@@ -175,6 +180,8 @@ func TestNoSecretPrints(t *testing.T) {
 		"server.Config":                 {cfg, &cfg},
 		"server.Server":                 {srv},
 		"server.Dir":                    {&server.Dir{Path: "/", Keys: cfg.Keys, Secrets: secrets}},
+		"server.CA":                     {ca, *ca},
+		"server/authority.Issuer":       {ca.Issuer},
 		"server/registry.Device":        {registry.Device{Name: "a", PSK: psk}, &registry.Device{Name: "a", PSK: psk}},
 		"node.Config":                   {node.Config{Key: key, PSK: psk}, &node.Config{Key: key, PSK: psk}},
 		"node.Conn":                     {conn},

@@ -30,6 +30,7 @@ const (
 
 // A CA is what a folder has of authorities.
 type CA struct {
+	handshake.Unprintable
 	Own     *authority.Trust  // the folder's own; nil: none
 	Issuer  *authority.Issuer // the same, where its private key is there
 	Trusted *authority.Set    // all that are trusted, the own one first
@@ -64,7 +65,7 @@ func InitCA(path string, alg cwt.Algorithm, issuer string, passphrase []byte) (*
 	if err != nil {
 		return nil, err
 	}
-	return &CA{one.Trust(), one, authority.NewSet(one.Trust())}, nil
+	return &CA{Own: one.Trust(), Issuer: one, Trusted: authority.NewSet(one.Trust())}, nil
 }
 
 // OpenCA reads what a folder has of authorities, which may be nothing, and asks for the passphrase if

@@ -169,7 +169,7 @@ func (d *Dir) Rotating(suite handshake.Suite) bool { return keyOf(d.Retiring, su
 // Config is the configuration of a server that serves this folder's devices.
 func (d *Dir) Config(h coap.Handler) Config {
 	return Config{
-		Keys:          keyring{d.Keys, d.Retiring}.all(),
+		Keys:          keyring{current: d.Keys, retiring: d.Retiring}.all(),
 		Authorize:     d.authorize,
 		Secrets:       d.Secrets,
 		Handler:       h,

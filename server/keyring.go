@@ -21,6 +21,7 @@ var (
 // A keyring is the private keys of a folder: of each suite one that devices are to know, and one
 // that it takes the place of while devices learn that.
 type keyring struct {
+	handshake.Unprintable
 	current, retiring []*handshake.PrivateKey // by suite
 }
 

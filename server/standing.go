@@ -12,6 +12,7 @@ import (
 // A standing is who the server of a folder is to devices, and whom it believes about them. It does
 // not change: what the files say later is another.
 type standing struct {
+	handshake.Unprintable
 	keys       keyring
 	ca         *CA
 	tokens     map[handshake.Suite]authority.Token // the newest of each current key

@@ -10,6 +10,7 @@ import (
 
 // An Issuer makes credentials.
 type Issuer struct {
+	handshake.Unprintable
 	key   *cwt.Authority
 	trust *Trust
 }
@@ -19,7 +20,7 @@ func NewIssuer(key *cwt.Authority, name string) (*Issuer, error) {
 	if !ValidIssuer(name) {
 		return nil, ErrFormat
 	}
-	return &Issuer{key, &Trust{name, key.Public()}}, nil
+	return &Issuer{key: key, trust: &Trust{name, key.Public()}}, nil
 }
 
 // Trust is what others know of the issuer.

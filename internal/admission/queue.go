@@ -1,0 +1,117 @@
+package admission
+
+import "net/netip"
+
+// A Class is one of the kinds of work that wait for a worker. A lower one goes first.
+type Class uint8
+
+// Classes of work.
+const (
+	Resumed  Class = iota // a ticket that opened
+	Proven                // an address that an Echo has proven
+	Unproven              // anybody
+	classes
+)
+
+// A Queue holds work for the workers: the better class first, and within a class one item of each
+// network in turn. A class that is full turns away the network that holds the most of it. It is
+// not safe for concurrent use.
+type Queue[T any] struct {
+	lines [classes]line[T]
+	most  int
+}
+
+// NewQueue makes a Queue that holds most items of each class.
+func NewQueue[T any](most int) *Queue[T] {
+	q := &Queue[T]{most: most}
+	for i := range q.lines {
+		q.lines[i].items = make([]queued[T], 0, most)
+	}
+	return q
+}
+
+// A line is the items of one class, in the order in which they came. In each round every network
+// has one item served.
+type line[T any] struct {
+	items []queued[T]
+	round uint64 // of the item served last
+}
+
+type queued[T any] struct {
+	from  netip.Prefix
+	round uint64
+	item  T
+}
+
+// Push adds work from an address. Where there is no room, the item that would have waited longest
+// is given back: another's, or this one.
+func (q *Queue[T]) Push(class Class, from netip.Addr, item T) (turnedAway T, full bool) {
+	l := &q.lines[class]
+	next := queued[T]{from: Network(from), round: l.round + 1, item: item}
+	last := -1 // in the latest round, the latest to come
+	for i := range l.items {
+		if at := &l.items[i]; at.from == next.from {
+			next.round = at.round + 1 // those of one network are in order
+		}
+		if last < 0 || l.items[i].round >= l.items[last].round {
+			last = i
+		}
+	}
+	if len(l.items) == q.most {
+		if l.items[last].round <= next.round {
+			return item, true
+		}
+		turnedAway, full = l.items[last].item, true
+		l.remove(last)
+	}
+	l.items = append(l.items, next)
+	return turnedAway, full
+}
+
+// Pop takes the item that is next, false if there is none.
+func (q *Queue[T]) Pop() (item T, ok bool) {
+	for i := range q.lines {
+		l := &q.lines[i]
+		if len(l.items) == 0 {
+			continue
+		}
+		first := 0
+		for j := range l.items {
+			if l.items[j].round < l.items[first].round {
+				first = j
+			}
+		}
+		item, l.round = l.items[first].item, l.items[first].round
+		l.remove(first)
+		return item, true
+	}
+	return item, false
+}
+
+// Len is how many items wait.
+func (q *Queue[T]) Len() (n int) {
+	for i := range q.lines {
+		n += len(q.lines[i].items)
+	}
+	return n
+}
+
+func (l *line[T]) remove(i int) {
+	copy(l.items[i:], l.items[i+1:])
+	l.items[len(l.items)-1] = queued[T]{}
+	l.items = l.items[:len(l.items)-1]
+}
+
+// Network is what shares one allowance: a /24 of IPv4, a /48 of IPv6. It is the zero Prefix for an
+// address from nowhere.
+func Network(a netip.Addr) netip.Prefix {
+	bits := 48
+	if a = a.Unmap(); a.Is4() {
+		bits = 24
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	return p
+}

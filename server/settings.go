@@ -37,6 +37,8 @@ type Settings struct {
 	SaveSessions bool `toml:"save_sessions"` // over a planned restart
 	DrainTimeout int  `toml:"drain_timeout"` // s
 
+	Limits LimitSettings `toml:"limits"` // what the server takes on
+
 	Routes []upstream.Route `toml:"route"` // where requests go that the server does not answer itself
 }
 
@@ -88,7 +90,7 @@ func ParseSettings(b []byte) (Settings, error) {
 	s := Settings{
 		Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 172800,
 		Resume: true, TicketLifetime: 720, TicketRotation: 72, ResumeSmall: 16, ResumeSmallAge: 168,
-		SaveSessions: true, DrainTimeout: 10,
+		SaveSessions: true, DrainTimeout: 10, Limits: defaultLimits(),
 	}
 	meta, err := toml.Decode(string(b), &s)
 	if err != nil {
@@ -104,6 +106,12 @@ func ParseSettings(b []byte) (Settings, error) {
 	return s, s.check()
 }
 
+// A settingRange is a whole number and its bounds.
+type settingRange struct {
+	key                string
+	value, least, most int
+}
+
 func (s *Settings) check() error {
 	switch {
 	case s.Listen == "":
@@ -111,10 +119,7 @@ func (s *Settings) check() error {
 	case s.Echo != EchoAuto && s.Echo != EchoAlways:
 		return fmt.Errorf("%w: echo: want \"auto\" or \"always\"", ErrDir)
 	}
-	for _, n := range []struct {
-		key                string
-		value, least, most int
-	}{
+	for _, n := range append(s.Limits.ranges(), []settingRange{
 		{"max_udp_payload", s.MaxUDPPayload, minUDPPayload, maxUDPPayload},
 		{"idle_timeout", s.IdleTimeout, 1, maxIdle},
 		{"ticket_lifetime", s.TicketLifetime, 1, maxHours},
@@ -124,7 +129,7 @@ func (s *Settings) check() error {
 		{"update_after_hours", s.UpdateAfterHours, 0, maxHours},
 		{"update_after_records", s.UpdateAfterRecords, 0, 1<<31 - 1},
 		{"drain_timeout", s.DrainTimeout, 0, maxDrain},
-	} {
+	}...) {
 		if n.value < n.least || n.value > n.most {
 			return fmt.Errorf("%w: %s: want %d to %d", ErrDir, n.key, n.least, n.most)
 		}

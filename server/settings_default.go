@@ -48,7 +48,7 @@ anonymous = false
 
 # Seconds that requests under way have to be answered in, on SIGTERM.
 # drain_timeout = 10
-
+` + defaultLimitsText + `
 # Requests for a path and what is below it can go to a plain CoAP server, or to the built-in
 # application; the longest path decides. The upstream learns the device's authenticated name
 # by a query parameter ("query:NAME") or an option ("option:NUMBER"). One that is not on

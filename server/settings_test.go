@@ -18,14 +18,14 @@ func TestDefaultSettings(t *testing.T) {
 	var lines []string
 	file, _, _ := strings.Cut(defaultSettings, "# Requests for a path") // of that another test
 	for line := range strings.Lines(file) {
-		if body, ok := strings.CutPrefix(line, "# "); ok && strings.Contains(body, " = ") {
+		if body, ok := strings.CutPrefix(line, "# "); ok && (strings.Contains(body, " = ") || strings.HasPrefix(body, "[")) {
 			line = body
 		}
 		lines = append(lines, line)
 	}
 	var all map[string]any
 	text := strings.Join(lines, "")
-	if _, err := toml.Decode(text, &all); err != nil || len(all) != 14 {
+	if _, err := toml.Decode(text, &all); err != nil || len(all) != 15 {
 		t.Fatalf("%d settings, %v:\n%s", len(all), err, text)
 	}
 	said, err := ParseSettings([]byte(text))

@@ -6,6 +6,7 @@ import "github.com/pqcoap/pqcoap/internal/session"
 type Stats struct {
 	session.ServerStats
 	Queue QueueStats
+	Work  WorkStats
 }
 
 // QueueStats counts the requests of [Server.Queue].

@@ -34,11 +34,11 @@ var Default = Config{
 
 // Rates are those of one kind of work, of which there is n a second.
 func (c *Config) Rates(n int) Rates {
-	return Rates{All: n, Network: share(n, c.NetworkShare), Address: share(n, c.AddressShare), Burst: max(1, c.Burst)}
+	return Rates{All: n, Network: part(n, c.NetworkShare), Address: part(n, c.AddressShare), Burst: max(1, c.Burst)}
 }
 
-// share is at least one, of what has a bound.
-func share(n, percent int) int {
+// part is at least one, of what has a bound.
+func part(n, percent int) int {
 	if n <= 0 || percent <= 0 {
 		return 0
 	}

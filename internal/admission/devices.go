@@ -25,7 +25,7 @@ func (d *Devices) place(name string) (*set, uint64) {
 // Wait is how long it takes until a device has a token; it takes none.
 func (d *Devices) Wait(now time.Time, name string) time.Duration {
 	set, key := d.place(name)
-	s := set.find(key, now.UnixNano())
+	s := set.find(d.table.rate, key, now.UnixNano())
 	if s == nil {
 		return 0
 	}
@@ -37,7 +37,7 @@ func (d *Devices) Wait(now time.Time, name string) time.Duration {
 func (d *Devices) Charge(now time.Time, name string) {
 	set, key := d.place(name)
 	at := now.UnixNano()
-	s := set.find(key, at)
+	s := set.find(d.table.rate, key, at)
 	if s == nil {
 		s = set.fullest()
 	}

@@ -55,9 +55,8 @@ type hold struct {
 
 // has tells whether there is a token.
 func (h *hold) has(now int64) bool {
-	if h.slot != nil {
-		b := h.slot.of(h.key)
-		return b.has(h.rate, now)
+	if h.slot != nil && h.slot.key != h.key {
+		return true // the bucket is full and another's
 	}
 	return h.bucket.has(h.rate, now)
 }
@@ -89,7 +88,7 @@ func (l *Limiter) holds(now int64, from netip.Addr, into *[3]hold) []hold {
 		}
 		h := hold{rate: t.rate, key: key &^ (1<<(64-level.bits) - 1)}
 		set := l.placer.place(t, level.table, h.key)
-		switch h.slot = set.find(h.key, now); {
+		switch h.slot = set.find(t.rate, h.key, now); {
 		case h.slot != nil:
 			h.bucket = &h.slot.bucket
 		case i < len(levels)-1:

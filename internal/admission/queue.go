@@ -14,7 +14,7 @@ const (
 )
 
 // A Queue holds work for the workers: the better class first, and within a class one item of each
-// network in turn. A class that is full turns away the network that holds the most of it. It is
+// network in turn. The network that holds most of a class that is full is turned away. It is
 // not safe for concurrent use.
 type Queue[T any] struct {
 	lines [classes]line[T]
@@ -25,7 +25,7 @@ type Queue[T any] struct {
 func NewQueue[T any](most int) *Queue[T] {
 	q := &Queue[T]{most: most}
 	for i := range q.lines {
-		q.lines[i].items = make([]queued[T], 0, most)
+		q.lines[i] = line[T]{items: make([]queued[T], 0, most), shares: make(map[netip.Prefix]*share)}
 	}
 	return q
 }
@@ -33,39 +33,56 @@ func NewQueue[T any](most int) *Queue[T] {
 // A line is the items of one class, in the order in which they came. In each round every network
 // has one item served.
 type line[T any] struct {
-	items []queued[T]
-	round uint64 // of the item served last
+	items  []queued[T]
+	shares map[netip.Prefix]*share // of the networks that have items
+	round  uint64                  // of the item served last
+}
+
+// A share is what one network has in a line: items of rounds that follow each other.
+type share struct {
+	from netip.Prefix
+	held int
+	last uint64 // round
 }
 
 type queued[T any] struct {
-	from  netip.Prefix
+	share *share
 	round uint64
 	item  T
 }
 
-// Push adds work from an address. Where there is no room, the item that would have waited longest
-// is given back: another's, or this one.
+// Push adds work from an address. Where there is no room, the network that holds most has its last
+// item given back; that may be this one.
 func (q *Queue[T]) Push(class Class, from netip.Addr, item T) (turnedAway T, full bool) {
 	l := &q.lines[class]
-	next := queued[T]{from: Network(from), round: l.round + 1, item: item}
-	last := -1 // in the latest round, the latest to come
-	for i := range l.items {
-		if at := &l.items[i]; at.from == next.from {
-			next.round = at.round + 1 // those of one network are in order
-		}
-		if last < 0 || l.items[i].round >= l.items[last].round {
-			last = i
-		}
+	own := l.shares[Network(from)]
+	if own == nil {
+		own = &share{from: Network(from), last: l.round}
 	}
 	if len(l.items) == q.most {
-		if l.items[last].round <= next.round {
+		last := l.longest()
+		if l.items[last].share.held <= own.held+1 {
 			return item, true
 		}
 		turnedAway, full = l.items[last].item, true
+		l.items[last].share.last--
 		l.remove(last)
 	}
-	l.items = append(l.items, next)
+	l.shares[own.from] = own
+	own.held++
+	own.last++
+	l.items = append(l.items, queued[T]{share: own, round: own.last, item: item})
 	return turnedAway, full
+}
+
+// longest is the last item of the network that holds most.
+func (l *line[T]) longest() (last int) {
+	for i := range l.items {
+		if l.items[i].share.held >= l.items[last].share.held {
+			last = i
+		}
+	}
+	return last
 }
 
 // Pop takes the item that is next, false if there is none.
@@ -97,6 +114,11 @@ func (q *Queue[T]) Len() (n int) {
 }
 
 func (l *line[T]) remove(i int) {
+	if s := l.items[i].share; s.held > 1 {
+		s.held--
+	} else {
+		delete(l.shares, s.from)
+	}
 	copy(l.items[i:], l.items[i+1:])
 	l.items[len(l.items)-1] = queued[T]{}
 	l.items = l.items[:len(l.items)-1]

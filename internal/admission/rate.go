@@ -21,8 +21,11 @@ func NewRate(n int, period time.Duration, burst int) Rate {
 // full. A clock that is set back costs it no more than its tokens.
 type Bucket int64
 
-// debt is for how long the bucket is not full.
-func (b *Bucket) debt(r Rate, now int64) int64 { return min(max(0, int64(*b)-now), r.limit) }
+// debt is for how long the bucket is not full. It is cut where the clock was set back.
+func (b *Bucket) debt(r Rate, now int64) int64 {
+	*b = min(*b, Bucket(now+r.limit))
+	return max(0, int64(*b)-now)
+}
 
 func (b *Bucket) has(r Rate, now int64) bool { return b.debt(r, now)+r.interval <= r.limit }
 

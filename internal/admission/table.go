@@ -30,13 +30,13 @@ type slot struct {
 func newTable(rate Rate) table { return table{rate: rate, sets: make([]set, setCount)} }
 
 // find is the slot of a key, or one whose bucket is full; nil if there is none.
-func (s *set) find(key uint64, now int64) *slot {
+func (s *set) find(r Rate, key uint64, now int64) *slot {
 	var free *slot
 	for i := range s.slots {
 		switch at := &s.slots[i]; {
 		case at.key == key && at.bucket != 0:
 			return at
-		case free == nil && int64(at.bucket) <= now:
+		case free == nil && at.bucket.debt(r, now) == 0:
 			free = at
 		}
 	}

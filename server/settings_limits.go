@@ -14,7 +14,8 @@ type LimitSettings struct {
 	HandshakesUnprovenPerSecond int `toml:"handshakes_unproven_per_second"`
 	// Resumptions whose ticket opens, wherever they come from.
 	ResumptionsPerSecond int `toml:"resumptions_per_second"`
-	// Answers without a session or a handshake: Echo, errors, the server's key.
+	// Answers without a session or a handshake (Echo, errors, the server's key), of which each
+	// address and network has its share.
 	AnswersPerSecond int `toml:"answers_per_second"`
 	// Notices to devices whose session is lost.
 	ResetsPerSecond int `toml:"resets_per_second"`
@@ -100,7 +101,8 @@ const defaultLimitsText = `
 # Resumptions whose ticket opens, wherever they come from.
 # resumptions_per_second = 20000
 #
-# Answers outside of handshakes and sessions: proofs asked for, errors, the server's key.
+# Answers outside of handshakes and sessions (proofs asked for, errors, the server's key): each
+# address and network has its share of so many, and there is no bound in all.
 # answers_per_second = 20000
 #
 # Notices to devices whose session is lost.

@@ -1,5 +1,7 @@
 package admission
 
+import "time"
+
 // A Config bounds what a server takes on. Where not said otherwise 0 is no bound.
 type Config struct {
 	// Handshakes a second whose address nothing has proven; beyond it, they are asked for an Echo.
@@ -8,10 +10,12 @@ type Config struct {
 	Proven int
 	// Resumptions a second whose ticket opens. They do not count for the prefix they come from.
 	Resumed int
-	// Answers a second on the plain lane outside of a transfer: Echo, errors, GET /hs.
-	Answers int
 	// Stateless resets a second.
 	Resets int
+	// Answers a second on the plain lane outside of a transfer (Echo, errors, GET /hs), of which
+	// each prefix has its share. There is no bound in all: those who forge addresses must not cost
+	// others the Echo that they need.
+	Answers int
 
 	AddressShare int // part of these for one address of IPv4 or /64 of IPv6, in percent
 	NetworkShare int // for one /24 of IPv4 or /48 of IPv6, in percent
@@ -34,8 +38,15 @@ var Default = Config{
 
 // Rates are those of one kind of work, of which there is n a second.
 func (c *Config) Rates(n int) Rates {
-	return Rates{All: n, Network: part(n, c.NetworkShare), Address: part(n, c.AddressShare), Burst: max(1, c.Burst)}
+	return Rates{
+		All: n, Network: part(n, c.NetworkShare), Address: part(n, c.AddressShare), Burst: max(1, c.Burst), Period: time.Second,
+		Buckets: buckets,
+	}
 }
+
+// Junk is how many m1 of a proven address may not open before its prefixes count as unproven.
+// Nobody sends one who means well; a network has some to spare, for the sake of its others.
+var Junk = Rates{Address: 1, Network: 16, Burst: 1, Period: time.Minute, Buckets: 1 << 16}
 
 // part is at least one, of what has a bound.
 func part(n, percent int) int {

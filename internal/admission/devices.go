@@ -14,12 +14,17 @@ type Devices struct {
 	key   [16]byte
 }
 
+// buckets is for how many prefixes, or devices, in debt there is room.
+const buckets = 4096
+
 // NewDevices makes Devices whose buckets are full. The key is random and secret.
-func NewDevices(key [16]byte, r Rate) *Devices { return &Devices{table: newTable(r), key: key} }
+func NewDevices(key [16]byte, r Rate) *Devices {
+	return &Devices{table: newTable(r, buckets), key: key}
+}
 
 func (d *Devices) place(name string) (*set, uint64) {
 	sum := sha256.Sum256(append(d.key[:], name...))
-	return &d.table.sets[binary.BigEndian.Uint64(sum[8:])%setCount], binary.BigEndian.Uint64(sum[:])
+	return &d.table.sets[binary.BigEndian.Uint64(sum[8:])%uint64(len(d.table.sets))], binary.BigEndian.Uint64(sum[:])
 }
 
 // Wait is how long it takes until a device has a token; it takes none.
@@ -42,7 +47,7 @@ func (d *Devices) Charge(now time.Time, name string) {
 		s = set.fullest()
 	}
 	s.bucket, s.key = s.of(key), key
-	s.bucket.charge(d.table.rate, at, 1)
+	s.bucket.charge(d.table.rate, at)
 }
 
 // fullest is the slot that loses least.

@@ -6,15 +6,17 @@ import (
 	"time"
 )
 
-// Rates are those of one kind of work, a second; 0 is no bound.
+// Rates are those of one kind of work, in each Period; 0 is no bound.
 type Rates struct {
 	All     int
 	Network int // a /24 of IPv4, a /48 of IPv6; a /56 has what is between it and an address
 	Address int // a /32 of IPv4, a /64 of IPv6
-	Burst   int // for how many seconds' worth there is at once
+	Burst   int // how many periods' worth there is at once
+	Period  time.Duration
+	Buckets int // for the prefixes of each length
 }
 
-func (r Rates) rate(n int) Rate { return NewRate(n, time.Second, n*r.Burst) }
+func (r Rates) rate(n int) Rate { return NewRate(n, r.Period, n*r.Burst) }
 
 // The levels of the two families, the finest first.
 var (
@@ -40,7 +42,7 @@ type Limiter struct {
 func NewLimiter(key [16]byte, r Rates) *Limiter {
 	l := &Limiter{rate: r.rate(r.All), placer: newPlacer(key)}
 	for i, n := range [...]int{r.Address, r.Network, r.Address, (r.Address + r.Network) / 2, r.Network} {
-		l.tables[i] = newTable(r.rate(n))
+		l.tables[i] = newTable(r.rate(n), r.Buckets)
 	}
 	return l
 }
@@ -61,11 +63,11 @@ func (h *hold) has(now int64) bool {
 	return h.bucket.has(h.rate, now)
 }
 
-func (h *hold) charge(now int64, n int) {
+func (h *hold) charge(now int64) {
 	if h.slot != nil {
 		h.slot.bucket, h.slot.key = h.slot.of(h.key), h.key
 	}
-	h.bucket.charge(h.rate, now, n)
+	h.bucket.charge(h.rate, now)
 }
 
 // holds finds the buckets of an address, the finest first. An address from nowhere is one of
@@ -115,21 +117,34 @@ func (l *Limiter) Take(now time.Time, from netip.Addr) bool {
 		}
 	}
 	for i := range list {
-		list[i].charge(at, 1)
+		list[i].charge(at)
 	}
-	l.all.charge(l.rate, at, 1)
+	l.all.charge(l.rate, at)
 	return true
 }
 
-// Charge takes n tokens, or what there is, from the prefixes of an address: it has done what
-// nobody does who means well. Others do not pay for it.
-func (l *Limiter) Charge(now time.Time, from netip.Addr, n int) {
+// Has tells whether the prefixes of an address have a token each. It takes none.
+func (l *Limiter) Has(now time.Time, from netip.Addr) bool {
+	at := now.UnixNano()
+	var into [3]hold
+	list := l.holds(at, from, &into)
+	for i := range list {
+		if !list[i].has(at) {
+			return false
+		}
+	}
+	return true
+}
+
+// Charge takes a token from each prefix of an address, where there is one: it has done what nobody
+// does who means well. Others do not pay for it.
+func (l *Limiter) Charge(now time.Time, from netip.Addr) {
 	at := now.UnixNano()
 	var into [3]hold
 	list := l.holds(at, from, &into)
 	for i := range list {
 		if list[i].slot != nil {
-			list[i].charge(at, n)
+			list[i].charge(at)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func (r *reference) take(now time.Time, from netip.Addr) bool {
 		bits = map[int]int{64: r.rates.Address, 56: (r.rates.Address + r.rates.Network) / 2, 48: r.rates.Network}
 	}
 	at := now.UnixNano()
-	charge := []func(){func() { r.all.charge(r.rates.rate(r.rates.All), at, 1) }}
+	charge := []func(){func() { r.all.charge(r.rates.rate(r.rates.All), at) }}
 	ok := r.all.has(r.rates.rate(r.rates.All), at)
 	for n, rate := range bits {
 		p, _ := from.Prefix(n)
@@ -36,7 +36,7 @@ func (r *reference) take(now time.Time, from netip.Addr) bool {
 		}
 		b := r.buckets[p]
 		ok = ok && b.has(r.rates.rate(rate), at)
-		charge = append(charge, func() { b.charge(r.rates.rate(rate), at, 1) })
+		charge = append(charge, func() { b.charge(r.rates.rate(rate), at) })
 	}
 	if ok {
 		for _, f := range charge {
@@ -68,7 +68,7 @@ func addr(v uint64) netip.Addr {
 func TestLimiterReference(t *testing.T) {
 	for seed := range uint64(50) {
 		rng := rand.New(rand.NewPCG(seed, 1))
-		rates := Rates{All: rng.IntN(60), Network: rng.IntN(40), Address: rng.IntN(20), Burst: 1 + rng.IntN(3)}
+		rates := Rates{All: rng.IntN(60), Network: rng.IntN(40), Address: rng.IntN(20), Burst: 1 + rng.IntN(3), Period: time.Second, Buckets: 4096}
 		l, ref, now := NewLimiter([16]byte{byte(seed)}, rates), newReference(rates), epoch
 		for i := range 5000 {
 			now = now.Add(time.Duration(rng.IntN(40)) * time.Millisecond)
@@ -83,7 +83,7 @@ func TestLimiterReference(t *testing.T) {
 func FuzzLimiter(f *testing.F) {
 	f.Add(uint8(9), uint8(5), uint8(3), []byte("some addresses and some time between them"))
 	f.Fuzz(func(t *testing.T, all, network, address uint8, steps []byte) {
-		rates := Rates{All: int(all), Network: int(network), Address: int(address), Burst: 2}
+		rates := Rates{All: int(all), Network: int(network), Address: int(address), Burst: 2, Period: time.Second, Buckets: 4096}
 		l, ref, now := NewLimiter([16]byte{}, rates), newReference(rates), epoch
 		for len(steps) >= 2 {
 			now = now.Add(time.Duration(steps[0]) * time.Millisecond)
@@ -106,7 +106,7 @@ func many(i int) netip.Addr {
 // TestEvictionIsNoWayAround: who has used up its bucket does not get another one by filling the
 // table with the buckets of a million other networks, nor by waiting meanwhile.
 func TestEvictionIsNoWayAround(t *testing.T) {
-	rates := Rates{Network: 10, Address: 10, Burst: 2}
+	rates := Rates{Network: 10, Address: 10, Burst: 2, Period: time.Second, Buckets: 4096}
 	l := NewLimiter([16]byte{1}, rates)
 	victim := netip.MustParseAddr("203.0.113.9")
 	got := 0
@@ -125,7 +125,7 @@ func TestEvictionIsNoWayAround(t *testing.T) {
 // TestCrowdedTable: a network that finds the table full is served with the others of its set, at
 // the rate of one, and what all networks get together has a bound.
 func TestCrowdedTable(t *testing.T) {
-	rates := Rates{Network: 10, Address: 10, Burst: 1}
+	rates := Rates{Network: 10, Address: 10, Burst: 1, Period: time.Second, Buckets: 4096}
 	l := NewLimiter([16]byte{1}, rates)
 	crowd, newcomers := 0, 0
 	for round := range 10 {
@@ -143,10 +143,10 @@ func TestCrowdedTable(t *testing.T) {
 			}
 		}
 	}
-	if most := setCount * (ways + 1) * 10 * (10 + 1); crowd+newcomers > most {
+	if most := 4096 / ways * (ways + 1) * 10 * (10 + 1); crowd+newcomers > most {
 		t.Errorf("%d in ten seconds, want at most %d", crowd+newcomers, most)
 	}
-	if crowd < setCount*ways*9 {
+	if crowd < 4096*9 {
 		t.Errorf("the table serves %d only", crowd)
 	}
 	t.Logf("%d of the crowd, %d newcomers", crowd, newcomers)
@@ -155,7 +155,7 @@ func TestCrowdedTable(t *testing.T) {
 // TestConsistent: a network that is refused for its own sake takes nothing from all, nor the
 // other way round.
 func TestConsistent(t *testing.T) {
-	l := NewLimiter([16]byte{1}, Rates{All: 10, Network: 4, Address: 3, Burst: 1})
+	l := NewLimiter([16]byte{1}, Rates{All: 10, Network: 4, Address: 3, Burst: 1, Period: time.Second, Buckets: 4096})
 	take := func(from string) (n int) {
 		for range 100 {
 			if l.Take(epoch, netip.MustParseAddr(from)) {
@@ -174,24 +174,37 @@ func TestConsistent(t *testing.T) {
 	}
 }
 
-// TestCharge: junk costs its prefix more, and nobody else.
-func TestCharge(t *testing.T) {
-	l := NewLimiter([16]byte{1}, Rates{All: 100, Network: 50, Address: 40, Burst: 1})
-	bad, near, far := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("198.51.100.1")
-	for range 2 {
-		if !l.Take(epoch, bad) {
-			t.Fatal("refused")
+// TestJunk: what does not open makes its address a suspect for a minute, and, where several do it,
+// their network. Others are none.
+func TestJunk(t *testing.T) {
+	l := NewLimiter([16]byte{1}, Junk)
+	far := netip.MustParseAddr("198.51.100.1")
+	for i := range 16 {
+		bad := netip.AddrFrom4([4]byte{192, 0, 2, byte(i)})
+		if !l.Has(epoch, bad) {
+			t.Fatalf("address %d is a suspect before it has done anything", i)
 		}
-		l.Charge(epoch, bad, 19)
-	}
-	for from, want := range map[netip.Addr]bool{bad: false, near: true, far: true} {
-		if got := l.Take(epoch, from); got != want {
-			t.Errorf("%v: %v, want %v", from, got, want)
+		l.Charge(epoch, bad)
+		if l.Has(epoch.Add(59*time.Second), bad) {
+			t.Fatalf("address %d is none any more", i)
 		}
 	}
-	l.Charge(epoch, bad, 1_000_000)
-	if !l.Take(epoch.Add(time.Second), bad) {
-		t.Error("a debt of more than the bucket")
+	if l.Has(epoch, netip.MustParseAddr("192.0.2.99")) || !l.Has(epoch, far) {
+		t.Error("want the network to be suspect, and no other")
+	}
+	if !l.Has(epoch.Add(time.Minute), netip.MustParseAddr("192.0.2.1")) {
+		t.Error("suspect for more than a minute")
+	}
+}
+
+// TestChargeHasAnEnd: what is charged is no more than what a bucket holds.
+func TestChargeHasAnEnd(t *testing.T) {
+	l, bad := NewLimiter([16]byte{1}, Rates{Address: 40, Burst: 1, Period: time.Second, Buckets: 4096}), netip.MustParseAddr("192.0.2.1")
+	for range 10_000 {
+		l.Charge(epoch, bad)
+	}
+	if l.Take(epoch, bad) || !l.Take(epoch.Add(time.Second/40), bad) {
+		t.Error("want an empty bucket, and no debt")
 	}
 }
 
@@ -221,7 +234,7 @@ func TestFleetBehindOneAddress(t *testing.T) {
 
 func TestTakeAllocates(t *testing.T) {
 	l, i := NewLimiter([16]byte{1}, Default.Rates(1000)), 0
-	if n := testing.AllocsPerRun(1000, func() { i++; l.Take(epoch, many(i)); l.Charge(epoch, addr(uint64(i)), 3) }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { i++; l.Take(epoch, many(i)); l.Charge(epoch, addr(uint64(i))) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

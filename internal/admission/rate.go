@@ -29,10 +29,10 @@ func (b *Bucket) debt(r Rate, now int64) int64 {
 
 func (b *Bucket) has(r Rate, now int64) bool { return b.debt(r, now)+r.interval <= r.limit }
 
-// charge takes n, or what there is.
-func (b *Bucket) charge(r Rate, now int64, n int) {
+// charge takes one, or what there is.
+func (b *Bucket) charge(r Rate, now int64) {
 	if r.interval > 0 {
-		*b = Bucket(now + min(b.debt(r, now)+r.interval*int64(n), r.limit))
+		*b = Bucket(now + min(b.debt(r, now)+r.interval, r.limit))
 	}
 }
 
@@ -42,7 +42,7 @@ func (b *Bucket) Take(r Rate, now time.Time) bool {
 	if !b.has(r, at) {
 		return false
 	}
-	b.charge(r, at, 1)
+	b.charge(r, at)
 	return true
 }
 

@@ -6,10 +6,8 @@ import (
 	"encoding/binary"
 )
 
-const (
-	ways     = 8   // buckets of a set
-	setCount = 512 // of a table: 4096 buckets, 68 KiB
-)
+// ways is how many buckets a set has.
+const ways = 8
 
 // A table holds buckets by key, in sets that a secret permutation chooses.
 type table struct {
@@ -27,7 +25,10 @@ type slot struct {
 	bucket Bucket
 }
 
-func newTable(rate Rate) table { return table{rate: rate, sets: make([]set, setCount)} }
+// newTable makes a table of at least so many buckets, 17 bytes each.
+func newTable(rate Rate, buckets int) table {
+	return table{rate: rate, sets: make([]set, (buckets+ways-1)/ways)}
+}
 
 // find is the slot of a key, or one whose bucket is full; nil if there is none.
 func (s *set) find(r Rate, key uint64, now int64) *slot {
@@ -69,5 +70,5 @@ func (p *placer) place(t *table, level int, key uint64) *set {
 	p.block = [aes.BlockSize]byte{0: byte(level)}
 	binary.BigEndian.PutUint64(p.block[8:], key)
 	p.cipher.Encrypt(p.block[:], p.block[:])
-	return &t.sets[binary.BigEndian.Uint64(p.block[:])%setCount]
+	return &t.sets[binary.BigEndian.Uint64(p.block[:])%uint64(len(t.sets))]
 }

@@ -158,7 +158,7 @@ func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
 	s.begun++
 	session := &Session{
 		from: t.From(), prefix: admission.Network(t.From().Addr()), digest: sum,
-		proven: t.Proven(), class: classOf(work, t), timer: -1, serial: s.begun, asked: now,
+		proven: t.Proven(), class: s.classOf(now, work, t), timer: -1, serial: s.begun, asked: now,
 	}
 	if ok, demand := s.place(now, session); !ok {
 		work.drop()
@@ -253,9 +253,9 @@ func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 	}
 	s.stats.Refused += count(w.refused)
 	s.stats.OverDevice += count(w.overloaded)
-	if w.m1 != nil && w.code == codes.Unauthorized && session.class == admission.Proven {
+	if w.m1 != nil && w.code == codes.Unauthorized && session.proven {
 		s.stats.Junk++
-		s.gate.proven.Charge(now, session.from.Addr(), junkCost-1)
+		s.gate.junk.Charge(now, session.from.Addr())
 	}
 }
 

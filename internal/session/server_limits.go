@@ -13,19 +13,15 @@ import (
 	"github.com/pqcoap/pqcoap/internal/admission"
 )
 
-const (
-	// junkCost is what an m1 of a proven address costs its prefix that does not open. Nobody
-	// sends one who means well.
-	junkCost = 20
-	// maxHalfOpenDevice is how many half-open sessions may be for one device.
-	maxHalfOpenDevice = 4
-)
+// maxHalfOpenDevice is how many half-open sessions may be for one device.
+const maxHalfOpenDevice = 4
 
 // A gate is what a Server takes on.
 type gate struct {
 	unproven, proven *admission.Limiter // m1
 	answers, resets  *admission.Limiter
-	resumed          admission.Bucket // m1r whose ticket opens
+	junk             *admission.Limiter // m1 of proven addresses that do not open
+	resumed          admission.Bucket   // m1r whose ticket opens
 	resumedRate      admission.Rate
 	requests         admission.Rate // of one device
 	network          int            // half-open sessions that it may have; 0: any number
@@ -34,10 +30,12 @@ type gate struct {
 }
 
 func newGate(c *admission.Config, rand io.Reader) gate {
-	limiter := func(n int) *admission.Limiter { return admission.NewLimiter(secret(rand), c.Rates(n)) }
+	limiter := func(r admission.Rates) *admission.Limiter { return admission.NewLimiter(secret(rand), r) }
+	answers := c.Rates(c.Answers)
+	answers.All = 0
 	return gate{
-		unproven: limiter(c.Unproven), proven: limiter(c.Proven),
-		answers: limiter(c.Answers), resets: limiter(c.Resets),
+		unproven: limiter(c.Rates(c.Unproven)), proven: limiter(c.Rates(c.Proven)),
+		answers: limiter(answers), resets: limiter(c.Rates(c.Resets)), junk: limiter(admission.Junk),
 		resumedRate: admission.NewRate(c.Resumed, time.Second, c.Resumed*max(1, c.Burst)),
 		requests:    admission.NewRate(c.DeviceRequests, time.Second, 4*c.DeviceRequests),
 		network:     c.HalfOpenNetwork,
@@ -56,12 +54,13 @@ func secret(rand io.Reader) (key [16]byte) {
 	return key
 }
 
-// classOf says by which budget a session is made.
-func classOf(w *Work, t *coap.Transfer) admission.Class {
+// classOf says by which budget a session is made. Where junk comes from, a proven address counts
+// as any other.
+func (s *Server) classOf(now time.Time, w *Work, t *coap.Transfer) admission.Class {
 	switch {
 	case w.m1r != nil:
 		return admission.Resumed
-	case t.Proven():
+	case t.Proven() && s.gate.junk.Has(now, t.From().Addr()):
 		return admission.Proven
 	}
 	return admission.Unproven
@@ -76,7 +75,7 @@ func (s *Server) openTicket(now time.Time, w *Work, t *coap.Transfer) bool {
 	w.resumption, w.barred = s.responder.OpenResumption(now, w.m1r, s.cfg.Tickets, s.cfg.Limits)
 	if w.resumption == nil {
 		s.stats.BadTickets++
-		s.gate.answers.Charge(now, t.From().Addr(), 1)
+		s.gate.answers.Charge(now, t.From().Addr())
 		return false
 	}
 	return true
@@ -97,7 +96,7 @@ func (s *Server) place(now time.Time, session *Session) (ok, demand bool) {
 		taken = s.gate.unproven.Take(now, from)
 		s.stats.OverUnproven += count(!taken)
 	}
-	demand = session.class == admission.Unproven
+	demand = !session.proven && session.class == admission.Unproven
 	if !taken {
 		return false, demand
 	}

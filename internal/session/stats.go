@@ -41,7 +41,7 @@ type ServerStats struct {
 	Expired        uint64 // half-open sessions never confirmed
 
 	// Not taken on, by the limit that was met.
-	OverUnproven   uint64 // m1 of unproven addresses beyond their rate: asked for an Echo
+	OverUnproven   uint64 // m1 of unproven addresses beyond their rate: asked for an Echo; of suspects
 	OverProven     uint64 // m1 of proven addresses beyond their rate
 	OverResumed    uint64 // m1r beyond their rate
 	OverDevice     uint64 // sealed refusals for sessions of one device, or without a name, opened before

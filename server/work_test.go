@@ -64,6 +64,7 @@ func TestWorkersAreShared(t *testing.T) {
 		time.Sleep(time.Second)
 		close(busy)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		for i, want := range []int{1, 1, 2, 1, 2, 1, 2, 1, 1, 1} { // the first was at work
 			if got := int(served[i].Addr().As4()[2]); got != want {
 				t.Errorf("served number %d is of network %d, want %d", i, got, want)

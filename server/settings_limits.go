@@ -91,8 +91,7 @@ const defaultLimitsText = `
 # sessions = 1048576
 # anonymous_sessions_per_network = 16384
 #
-# Handshakes of addresses that have proven themselves; beyond that devices come again in 5 s. Set
-# it to some 5000 for each core that there is to spare.
+# Handshakes of addresses that have proven themselves; beyond that devices come again in 5 s.
 # handshakes_per_second = 4000
 #
 # Handshakes of other addresses; beyond that they are asked to prove themselves, a round trip more.

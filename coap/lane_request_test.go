@@ -24,7 +24,7 @@ func TestLaneRejects(t *testing.T) {
 		want Code
 	}{
 		{"baseline", hs(full, block), codes.Continue},
-		{"known options", hs(full, block, other(message.URIHost, 'h'), other(message.URIPort, 1), number(message.Size1, 8192),
+		{"known options", hs(full, block, other(message.URIHost, 'h'), other(message.URIPort, 1), number(message.Size1, 9216),
 			number(message.Size2, 0), other(message.NoResponse, 26), other(optionHopLimit, 3), number(message.ContentFormat, 60),
 			number(message.Accept, 60), other(message.Observe), other(2000, 1)), codes.Continue},
 		{"unknown critical", hs(full, block, other(2001)), codes.BadOption},
@@ -44,9 +44,9 @@ func TestLaneRejects(t *testing.T) {
 		{"long block", hs(append(full, 0), block), codes.BadRequest},
 		{"no body", hs(nil), codes.BadRequest},
 		{"pull of nothing", pullOf(1, 2), codes.RequestEntityIncomplete},
-		{"block beyond the cap", hs(full, blockValue(message.Block1, Block{128, true, 2})), codes.RequestEntityTooLarge},
-		{"body beyond the cap", hs(make([]byte, 8193)), codes.RequestEntityTooLarge},
-		{"Size1 beyond the cap", hs(full, block, number(message.Size1, 8193)), codes.RequestEntityTooLarge},
+		{"block beyond the cap", hs(full, blockValue(message.Block1, Block{144, true, 2})), codes.RequestEntityTooLarge},
+		{"body beyond the cap", hs(make([]byte, 9217)), codes.RequestEntityTooLarge},
+		{"Size1 beyond the cap", hs(full, block, number(message.Size1, 9217)), codes.RequestEntityTooLarge},
 		{"PUT", path(codes.PUT, "hs"), codes.MethodNotAllowed},
 		{"FETCH", path(FETCH, "hs"), codes.MethodNotAllowed},
 		{"POST to core", path(codes.POST, ".well-known", "core"), codes.MethodNotAllowed},

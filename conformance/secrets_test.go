@@ -158,7 +158,7 @@ func TestNoSecretPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	engine := session.ServerConfig{Keys: cfg.Keys, Authorize: authorize, Rand: rand.Reader, ResetKey: bytes32, Tickets: tickets,
+	engine := session.ServerConfig{Identities: []handshake.Identity{key.Identity()}, Authorize: authorize, Rand: rand.Reader, ResetKey: bytes32, Tickets: tickets,
 		Echo: coap.NewEchoKeys(bytes32, bytes32)}
 	shared := device
 	shared.Key, shared.PSK = nil, psk

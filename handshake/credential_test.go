@@ -53,11 +53,3 @@ func TestServerCredentialErrors(t *testing.T) {
 		}
 	}
 }
-
-func TestClientCredential(t *testing.T) {
-	for _, c := range []ClientCredential{{}, {ModeKEM, [16]byte{1}}, {ModePSK, [16]byte{2}}} {
-		if got, err := parseClientCredential(c.object()); err != nil || got != c {
-			t.Errorf("%v became %v, error = %v", c, got, err)
-		}
-	}
-}

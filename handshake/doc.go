@@ -24,6 +24,10 @@
 //	// m2r goes to the device
 //	res, err := r.Finish(m2r)
 //
+// Who trusts an authority knows the other by a token: a device makes the ServerCredential of
+// one that it has verified, and shows its own (InitiatorConfig.Token); what a server is shown is
+// [ClientCredential].Token. This package does not read tokens, package cwt does.
+//
 // The messages travel as bodies of CoAP requests; how is not the matter of this package.
 // It does no I/O, reads no clock, logs nothing and starts no goroutine; time and randomness are
 // arguments (crypto/rand.Reader outside tests). An [Initiator], [Accepted], [Resumer] and

@@ -17,7 +17,7 @@ func Example() {
 	registry := map[handshake.DeviceID]*handshake.PublicKey{
 		deviceKey.Public().DeviceID(): deviceKey.Public(),
 	}
-	responder := handshake.NewResponder(serverKey)
+	responder := handshake.NewResponder(serverKey.Identity())
 
 	// The device makes m1.
 	initiator, _ := handshake.NewInitiator(rand.Reader, handshake.InitiatorConfig{
@@ -48,7 +48,7 @@ func ExampleNewResumer() {
 	now := time.Now()
 	limits := handshake.Limits{Lifetime: 30 * 24 * time.Hour, Small: 8, SmallAge: 24 * time.Hour}
 	serverKey, _ := handshake.GenerateKey(rand.Reader, handshake.XWing)
-	responder := handshake.NewResponder(serverKey)
+	responder := handshake.NewResponder(serverKey.Identity())
 	keys, _ := handshake.NewTicketKeys(rand.Reader, now)
 	grant := handshake.Grant{ConnectionID: []byte{0x40, 0x2a}}
 

@@ -33,7 +33,7 @@ type pair struct {
 func newPair(t testing.TB, suite Suite, mode Mode) *pair {
 	t.Helper()
 	p := &pair{t: t, suite: suite, mode: mode, serverKey: mustKey(t, suite, "server")}
-	p.responder = NewResponder(p.serverKey)
+	p.responder = NewResponder(p.serverKey.Identity())
 	p.cfg = InitiatorConfig{
 		Server:     p.serverKey.ServerCredential(),
 		Parameters: Parameters{MaxUDPPayload: 1232, IdleTimeout: time.Hour},

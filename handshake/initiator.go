@@ -8,12 +8,14 @@ import (
 )
 
 // InitiatorConfig says whom a device trusts and what it is. Key nil and PSK nil is
-// ModeNone; both set is an error.
+// ModeNone; both set is an error. With a Token the device shows that instead of the
+// reference of its key.
 type InitiatorConfig struct {
 	Server     *ServerCredential
 	Key        *PrivateKey // of the server's suite
+	Token      []byte      // of the key, from an authority that the server trusts; nil: none
 	PSK        *PSK
-	Parameters Parameters // Echo is the server's to send
+	Parameters Parameters // Echo and Successor are the server's to send
 }
 
 // mode also checks that the parts fit together.
@@ -21,12 +23,14 @@ func (c *InitiatorConfig) mode() (Mode, error) {
 	switch {
 	case c.Server == nil:
 		return 0, fmt.Errorf("%w: no server credential", ErrMisuse)
-	case c.Parameters.Echo != nil:
-		return 0, fmt.Errorf("%w: a device sends no Echo parameter", ErrMisuse)
+	case c.Parameters.fromServer():
+		return 0, fmt.Errorf("%w: parameters that only a server sends", ErrMisuse)
 	case c.Key != nil && c.PSK != nil:
 		return 0, fmt.Errorf("%w: both a key and a PSK", ErrMisuse)
 	case c.Key != nil && c.Key.Suite() != c.Server.Suite():
 		return 0, fmt.Errorf("%w: the device's key is not of the server's suite", ErrMisuse)
+	case c.Token != nil && (c.Key == nil || c.Key.public.in(string(c.Token)) != nil):
+		return 0, fmt.Errorf("%w: the token is not of the device's key", ErrMisuse)
 	case c.PSK != nil && !c.PSK.set():
 		return 0, fmt.Errorf("%w: empty PSK", ErrMisuse)
 	case c.Key != nil:
@@ -39,11 +43,13 @@ func (c *InitiatorConfig) mode() (Mode, error) {
 
 // credential is what sealed_1 names.
 func (c *InitiatorConfig) credential(mode Mode) ClientCredential {
-	switch mode {
-	case ModeKEM:
-		return ClientCredential{mode, c.Key.Public().DeviceID()}
-	case ModePSK:
-		return ClientCredential{mode, c.PSK.ID}
+	switch {
+	case c.Token != nil:
+		return ClientCredential{Mode: mode, Token: string(c.Token)}
+	case mode == ModeKEM:
+		return ClientCredential{Mode: mode, ID: c.Key.Public().DeviceID()}
+	case mode == ModePSK:
+		return ClientCredential{Mode: mode, ID: c.PSK.ID}
 	}
 	return ClientCredential{}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/cloudflare/circl/kem"
 )
@@ -60,6 +61,18 @@ func (k *PublicKey) Bytes() []byte { return append([]byte(nil), k.bytes...) }
 // DeviceID returns the reference of the key as a device's.
 func (k *PublicKey) DeviceID() DeviceID { return DeviceID(k.digest[:16]) }
 
+// in reports whether a token can be one of the key: that its size is right and that the key
+// stands in it. The rest is for who verifies it.
+func (k *PublicKey) in(token string) error {
+	switch {
+	case len(token) > MaxToken:
+		return fmt.Errorf("%w: token too long", ErrMalformed)
+	case !strings.Contains(token, string(k.bytes)):
+		return fmt.Errorf("%w: it is not that of the token", ErrKey)
+	}
+	return nil
+}
+
 // A DeviceID is the credential reference of a device's KEM key: the first 16 bytes of
 // SHA-256(CBOR [suite, pk_C]). It commits to the key.
 type DeviceID [16]byte
@@ -108,9 +121,7 @@ func (k *PrivateKey) Suite() Suite { return k.public.suite }
 func (k *PrivateKey) Public() *PublicKey { return k.public }
 
 // ServerCredential returns the pinned form of the public half, for devices.
-func (k *PrivateKey) ServerCredential() *ServerCredential {
-	return &ServerCredential{k.public}
-}
+func (k *PrivateKey) ServerCredential() *ServerCredential { return pinned(k.public) }
 
 // String returns a name of the public half.
 func (k PrivateKey) String() string {

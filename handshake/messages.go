@@ -2,10 +2,12 @@ package handshake
 
 import "fmt"
 
+// MaxM1 is the size of the largest m1, bytes: suite 4 with the largest token.
+const MaxM1 = 9216
+
 // Sizes of docs/protocol.md section 4.
 const (
-	maxM1        = 8192
-	maxSealed1   = 1024
+	maxSealed1   = MaxToken + 256
 	maxSealed2   = 2048
 	maxConnID    = 8
 	resetSize    = 16
@@ -40,7 +42,7 @@ func (m *M1) encode() []byte {
 // ParseM1 decodes m1 and checks its shape: CBOR, suite and sizes. It does no public-key
 // work and fails with ErrMalformed. The result does not alias b.
 func ParseM1(b []byte) (*M1, error) {
-	if len(b) > maxM1 {
+	if len(b) > MaxM1 {
 		return nil, fmt.Errorf("%w: m1 too long", ErrMalformed)
 	}
 	var o m1Object
@@ -93,8 +95,7 @@ func (p *plaintext1) encode() []byte {
 	})
 }
 
-// parsePlaintext1 fails with ErrMalformed or, where only the form of credential_C is not
-// of this version, with ErrUnsupported.
+// parsePlaintext1 fails with ErrMalformed.
 func parsePlaintext1(b []byte) (p plaintext1, err error) {
 	var o plaintext1Object
 	if err := decode(b, &o); err != nil {
@@ -103,7 +104,7 @@ func parsePlaintext1(b []byte) (p plaintext1, err error) {
 	if p.parameters, err = parseParameters(o.Parameters); err != nil {
 		return p, err
 	}
-	if p.parameters.Echo != nil { // in m2 only
+	if p.parameters.fromServer() {
 		return p, ErrMalformed
 	}
 	p.credential, err = parseClientCredential(o.Credential)
@@ -152,7 +153,8 @@ func parsePlaintext2(suite Suite, mode Mode, b []byte) (p plaintext2, err error)
 	return p, err
 }
 
-// largestPlaintext2 has the largest of all fields of this version, but no ct_C.
+// largestPlaintext2 has the largest of all fields of this version, but no ct_C. Successor is
+// left out: few need it, and a block asked for in vain costs all of them.
 func largestPlaintext2() plaintext2 {
 	return plaintext2{
 		connID: make([]byte, maxConnID),

@@ -59,12 +59,12 @@ func TestM1Fields(t *testing.T) {
 			{"sealed_1 null", with(t, m1, 4, nil), ErrMalformed},
 			{"sealed_1 no more than a tag", with(t, m1, 4, sealed[:16]), ErrMalformed},
 			{"sealed_1 text", with(t, m1, 4, "sealed"), ErrMalformed},
-			{"sealed_1 of 1024", with(t, m1, 4, make([]byte, 1024)), nil},
-			{"sealed_1 of 1025", with(t, m1, 4, make([]byte, 1025)), ErrMalformed},
+			{"sealed_1 of 5888", with(t, m1, 4, make([]byte, 5888)), nil},
+			{"sealed_1 of 5889", with(t, m1, 4, make([]byte, 5889)), ErrMalformed},
 			{"four elements", encode(o[:4]), ErrMalformed},
 			{"six elements", encode(append(slices.Clone(o), nil)), ErrMalformed},
 			{"trailing byte", longer(m1), ErrMalformed},
-			{"longer than 8192", with(t, m1, 4, make([]byte, 8192)), ErrMalformed},
+			{"longer than 9216", with(t, m1, 4, make([]byte, 9216)), ErrMalformed},
 			{"suite in two bytes", append([]byte{0x85, 0x18, byte(suite)}, m1[2:]...), ErrMalformed},
 			{"indefinite array", append(append([]byte{0x9f}, m1[1:]...), 0xff), ErrMalformed},
 			{"tagged", append([]byte{0xc1}, m1...), ErrMalformed},
@@ -133,7 +133,10 @@ func TestPlaintext1Fields(t *testing.T) {
 		{"baseline none", []any{nil, empty}, nil},
 		{"baseline kem", []any{[]any{1, id}, empty}, nil},
 		{"baseline psk", []any{[]any{2, id}, empty}, nil},
-		{"CWT", []any{[]any{3, []byte("cwt")}, empty}, ErrUnsupported},
+		{"CWT", []any{[]any{3, []byte("cwt")}, empty}, nil},
+		{"CWT of the largest size", []any{[]any{3, make([]byte, MaxToken)}, empty}, nil},
+		{"CWT empty", []any{[]any{3, []byte{}}, empty}, ErrMalformed},
+		{"CWT too long", []any{[]any{3, make([]byte, MaxToken+1)}, empty}, ErrMalformed},
 		{"CWT not bytes", []any{[]any{3, "cwt"}, empty}, ErrMalformed},
 		{"form 0", []any{[]any{0, id}, empty}, ErrMalformed},
 		{"form 4", []any{[]any{4, id}, empty}, ErrMalformed},
@@ -149,6 +152,7 @@ func TestPlaintext1Fields(t *testing.T) {
 		{"credential bytes", []any{id, empty}, ErrMalformed},
 		{"parameters null", []any{nil, nil}, ErrMalformed},
 		{"echo", []any{nil, map[uint64]any{3: id[:8]}}, ErrMalformed},
+		{"successor", []any{nil, map[uint64]any{4: []byte("12345678")}}, ErrMalformed},
 		{"unknown parameter", []any{nil, map[uint64]any{77: id}}, nil},
 		{"one element", []any{nil}, ErrMalformed},
 		{"three elements", []any{nil, empty, nil}, ErrMalformed},
@@ -209,12 +213,26 @@ func TestResponseSize(t *testing.T) {
 		if m2, _ := p.respond(p.initiator().M1()); len(m2) > want || len(m2) < want-30 {
 			t.Errorf("smallest m2 is %d bytes, expected %d", len(m2), want)
 		}
-		p.grant.Parameters = Parameters{65527, seconds(maxSeconds), []byte("12345678")}
+		p.grant.Parameters = Parameters{65527, seconds(maxSeconds), []byte("12345678"), [8]byte{}}
 		p.grant.ConnectionID = make([]byte, 8)
 		if m2, _ := p.respond(p.initiator().M1()); len(m2) != want {
 			t.Errorf("largest m2 is %d bytes, expected %d", len(m2), want)
 		}
 	})
+}
+
+// TestLargestM1: the largest token fits into an m1 that a server takes, in every suite.
+func TestLargestM1(t *testing.T) {
+	for _, suite := range allSuites {
+		p := newPair(t, suite, ModeKEM)
+		p.cfg.Parameters = Parameters{MaxUDPPayload: 65527, IdleTimeout: seconds(maxSeconds)}
+		p.cfg.Token = token(p.cfg.Key.Public(), "")
+		p.cfg.Token = append(p.cfg.Token, make([]byte, MaxToken-len(p.cfg.Token))...)
+		m1 := p.initiator().M1()
+		if a := p.accept(m1); len(m1) > MaxM1 || a.Credential.Token != string(p.cfg.Token) {
+			t.Errorf("%v: m1 of %d bytes", suite, len(m1))
+		}
+	}
 }
 
 // TestMessageSizes holds what the byte budget of a handshake is made from.

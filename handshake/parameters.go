@@ -12,12 +12,14 @@ type Parameters struct {
 	MaxUDPPayload uint16        // key 1: largest UDP payload the sender takes, 64 to 65527
 	IdleTimeout   time.Duration // key 2: how long it keeps an idle session, in whole seconds
 	Echo          []byte        // key 3: 8 bytes, a 24-hour Echo; from the server only
+	Successor     [8]byte       // key 4: kid_S by which the server wants to be known; from the server only
 }
 
 const (
 	keyMaxUDPPayload = 1
 	keyIdleTimeout   = 2
 	keyEcho          = 3
+	keySuccessor     = 4
 
 	minUDPPayload = 64
 	maxUDPPayload = 65527
@@ -39,6 +41,9 @@ func (p *Parameters) check() error {
 	return nil
 }
 
+// fromServer reports whether there are parameters that a device does not send.
+func (p *Parameters) fromServer() bool { return p.Echo != nil || p.Successor != [keyIDSize]byte{} }
+
 // object returns checked parameters for the encoder.
 func (p *Parameters) object() map[uint64]any {
 	o := make(map[uint64]any)
@@ -50,6 +55,9 @@ func (p *Parameters) object() map[uint64]any {
 	}
 	if p.Echo != nil {
 		o[keyEcho] = p.Echo
+	}
+	if p.Successor != [keyIDSize]byte{} {
+		o[keySuccessor] = p.Successor[:]
 	}
 	return o
 }
@@ -73,6 +81,10 @@ func parseParameters(o map[uint64]any) (p Parameters, err error) {
 		case keyEcho:
 			ok = isBytes && len(bytes) == echoSize
 			p.Echo = bytes
+		case keySuccessor:
+			ok = isBytes && len(bytes) == keyIDSize
+			copy(p.Successor[:], bytes)
+			ok = ok && p.Successor != [keyIDSize]byte{} // which is none
 		}
 		if !ok {
 			return Parameters{}, ErrMalformed

@@ -1,16 +1,24 @@
 package handshake
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/cloudflare/circl/kem"
 )
 
-// A Responder holds the KEM keys of a server.
+// A Responder holds the identities of a server.
 type Responder struct {
-	keys map[keyName]*PrivateKey
+	known map[keyName]known
+
+	unprintable
+}
+
+// known is what one kid_S stands for.
+type known struct {
+	key       *PrivateKey
+	cred      *ServerCredential // nil: no such kid_S
+	successor [keyIDSize]byte   // of a key that another is to replace; zero: none
 
 	unprintable
 }
@@ -21,37 +29,52 @@ type keyName struct {
 	kidS  [keyIDSize]byte
 }
 
-// NewResponder returns a Responder for the keys, of any suites.
-func NewResponder(keys ...*PrivateKey) *Responder {
-	r := &Responder{keys: make(map[keyName]*PrivateKey, len(keys))}
-	for _, k := range keys {
-		r.keys[keyName{k.Suite(), k.ServerCredential().KeyID()}] = k
+// NewResponder returns a Responder for the identities, of any suites. Of several keys of
+// one suite the first is the one that devices are to pin: those that have pinned another are
+// told so (Parameters.Successor).
+func NewResponder(ids ...Identity) *Responder {
+	r := &Responder{known: make(map[keyName]known, len(ids))}
+	first := map[Suite]*ServerCredential{}
+	for _, id := range ids {
+		k := known{key: id.key, cred: id.pinned}
+		if current := first[id.Suite()]; current == nil {
+			first[id.Suite()] = id.pinned
+		} else if current.digest != id.pinned.digest {
+			k.successor = current.KeyID()
+		}
+		r.add(k)
+		for _, token := range id.tokens {
+			r.add(known{key: id.key, cred: token})
+		}
 	}
 	return r
 }
 
-// Knows reports whether the key that m names is one of the Responder's: cheap, before
-// any public-key work.
+func (r *Responder) add(k known) { r.known[keyName{k.cred.Suite(), k.cred.KeyID()}] = k }
+
+// Knows reports whether the credential that m names is one of the Responder's: cheap,
+// before any public-key work.
 func (r *Responder) Knows(m *M1) bool {
-	return r.keys[keyName{m.Suite, m.KeyID}] != nil
+	return r.known[keyName{m.Suite, m.KeyID}].cred != nil
 }
 
 // Open decapsulates ct_S, opens sealed_1 and checks pk_e (docs/protocol.md section 4). It
 // fails with
 //   - ErrUnknownKey if Knows is false;
-//   - ErrRejected if sealed_1 does not open or does not hold what it must;
-//   - ErrUnsupported if credential_C is of a form that this version does not know. Then
-//     the Accepted is not nil, but can only Refuse.
+//   - ErrRejected if sealed_1 does not open or does not hold what it must.
 func (r *Responder) Open(m *M1) (*Accepted, error) {
-	key := r.keys[keyName{m.Suite, m.KeyID}]
-	if key == nil {
+	k := r.known[keyName{m.Suite, m.KeyID}]
+	if k.cred == nil {
 		return nil, ErrUnknownKey
 	}
-	ssS, err := m.Suite.decapsulate(key.kem, m.ctS)
+	ssS, err := m.Suite.decapsulate(k.key.kem, m.ctS)
 	if err != nil {
 		return nil, ErrRejected
 	}
-	a := &Accepted{Suite: m.Suite, server: [ticketKIDSize]byte(m.KeyID[:]), step1: newStep1(key.ServerCredential(), m.pkE, m.ctS, ssS)}
+	a := &Accepted{
+		Suite: m.Suite, server: [ticketKIDSize]byte(m.KeyID[:]), successor: k.successor,
+		step1: newStep1(k.cred, m.pkE, m.ctS, ssS),
+	}
 	plain, err := open(a.step1.k1(), m.sealed1)
 	if err != nil {
 		a.Close()
@@ -65,9 +88,6 @@ func (r *Responder) Open(m *M1) (*Accepted, error) {
 // authenticated, so it is checked like any other input.
 func (a *Accepted) read(pkE, plain []byte) (*Accepted, error) {
 	p, err := parsePlaintext1(plain)
-	if errors.Is(err, ErrUnsupported) {
-		return a, ErrUnsupported
-	}
 	if err == nil {
 		a.pkE, err = a.Suite.parseKEMKey(pkE)
 	}
@@ -86,10 +106,11 @@ type Accepted struct {
 	Credential ClientCredential
 	Parameters Parameters
 
-	server [ticketKIDSize]byte
-	pkE    kem.PublicKey // nil when it can only be refused
-	step1  step1
-	done   bool
+	server    [ticketKIDSize]byte
+	successor [keyIDSize]byte
+	pkE       kem.PublicKey
+	step1     step1
+	done      bool
 
 	unprintable
 }
@@ -103,23 +124,24 @@ func (a *Accepted) Close() {
 
 // A Grant is what a server gives to a device that it lets in.
 type Grant struct {
-	Key          *PublicKey // the device's, in ModeKEM
+	Key          *PublicKey // the device's, in ModeKEM: the one that a verified token has
 	PSK          *PSK       // the device's, in ModePSK
 	ConnectionID []byte     // cid_S, 1 to 8 bytes
 	ResetToken   [16]byte
-	Parameters   Parameters
-	Policy       uint8 // the server's own: its tickets carry it to the next resumption
+	Parameters   Parameters // Successor is the Responder's to fill in
+	Policy       uint8      // the server's own: its tickets carry it to the next resumption
 
 	unprintable
 }
 
 // check reports a grant that is not for this device, with ErrMisuse. That the key is the
-// one that the reference commits to is what the agreement on the device's identity needs.
+// one that the reference commits to, or the one of the token, is what the agreement on the
+// device's identity needs.
 func (g *Grant) check(suite Suite, c ClientCredential) error {
 	switch {
 	case (g.Key != nil) != (c.Mode == ModeKEM), (g.PSK != nil) != (c.Mode == ModePSK):
 		return fmt.Errorf("%w: the grant is not of the device's mode", ErrMisuse)
-	case g.Key != nil && (g.Key.suite != suite || g.Key.DeviceID() != c.ID):
+	case g.Key != nil && (g.Key.suite != suite || !c.names(g.Key)):
 		return fmt.Errorf("%w: not the key that the device named", ErrMisuse)
 	case g.PSK != nil && (g.PSK.ID != c.ID || !g.PSK.set()):
 		return fmt.Errorf("%w: not the PSK that the device named", ErrMisuse)
@@ -134,8 +156,8 @@ func (g *Grant) check(suite Suite, c ClientCredential) error {
 // the same m1 again has to be answered with the same bytes. ErrMisuse if the grant is not
 // for this device, or on a second call.
 func (a *Accepted) Respond(rand io.Reader, g Grant) (m2 []byte, res *Result, err error) {
-	if a.done || a.pkE == nil {
-		return nil, nil, fmt.Errorf("%w: answered already, or can only be refused", ErrMisuse)
+	if a.done {
+		return nil, nil, fmt.Errorf("%w: answered already", ErrMisuse)
 	}
 	if err := g.check(a.Suite, a.Credential); err != nil {
 		return nil, nil, err
@@ -150,6 +172,7 @@ func (a *Accepted) Respond(rand io.Reader, g Grant) (m2 []byte, res *Result, err
 	if err != nil {
 		return nil, nil, err
 	}
+	g.Parameters.Successor = a.successor
 	p := plaintext2{ctC, append([]byte(nil), g.ConnectionID...), g.ResetToken, g.Parameters}
 	plain := p.encode()
 	m2 = encode(answerObject{First: ctE, Sealed: seal(step2.k2(), plain)})
@@ -157,7 +180,7 @@ func (a *Accepted) Respond(rand io.Reader, g Grant) (m2 []byte, res *Result, err
 	res = step3.result(a.Credential.Mode, &p)
 	res.SendSecret, res.ReceiveSecret = res.ReceiveSecret, res.SendSecret
 	res.Peer = a.Parameters
-	res.lineage = lineage{credential: a.Credential, server: a.server, digest: g.digest(), policy: g.Policy, fresh: true}
+	res.lineage = lineage{credential: a.Credential.Reference(g.Key), server: a.server, digest: g.digest(), policy: g.Policy, fresh: true}
 	a.Close()
 	return m2, res, nil
 }

@@ -103,7 +103,7 @@ func FuzzFinishResumption(f *testing.F) {
 // FuzzPlaintextsR: what parses of plaintext_1r and plaintext_2r is within its limits, and is
 // encoded to something that parses to the same.
 func FuzzPlaintextsR(f *testing.F) {
-	full := Parameters{1232, seconds(3600), []byte("12345678")}
+	full := Parameters{1232, seconds(3600), []byte("12345678"), [8]byte{1}}
 	f.Add(encodePlaintext1R(Parameters{}))
 	f.Add(encodePlaintext1R(full))
 	f.Add((&plaintext2{connID: []byte{1}, parameters: full}).encodeR())

@@ -7,6 +7,7 @@ const (
 	resumptionNonceSize = 16 // nonce_C and nonce_S
 	minTicket           = 16 // more than a kid_S, which is what tells m1r from m1
 	maxTicket           = 512
+	maxSealed1R         = 1024
 )
 
 // M1R is a resumption's first message that parsed. Nothing in it is known to be true yet.
@@ -40,7 +41,7 @@ func (m *M1R) encode() []byte {
 // ParseM1R decodes m1r and checks its shape. No bytes are both an m1 and an m1r. It fails
 // with ErrMalformed. The result does not alias b.
 func ParseM1R(b []byte) (*M1R, error) {
-	if len(b) > maxM1 {
+	if len(b) > MaxM1 {
 		return nil, fmt.Errorf("%w: m1r too long", ErrMalformed)
 	}
 	var o m1rObject
@@ -53,7 +54,7 @@ func ParseM1R(b []byte) (*M1R, error) {
 	if len(o.Ticket) < minTicket || len(o.Ticket) > maxTicket ||
 		len(o.NonceC) != resumptionNonceSize ||
 		o.PkE != nil && len(o.PkE) != o.Suite.PublicKeySize() ||
-		len(o.Sealed1) <= tagSize || len(o.Sealed1) > maxSealed1 {
+		len(o.Sealed1) <= tagSize || len(o.Sealed1) > maxSealed1R {
 		return nil, fmt.Errorf("%w: size of a field of m1r", ErrMalformed)
 	}
 	return &M1R{o.Suite, o.Ticket, o.NonceC, o.PkE, o.Sealed1}, nil
@@ -95,7 +96,7 @@ func parsePlaintext1R(b []byte) (p Parameters, err error) {
 	if err := decode(b, &o); err != nil {
 		return p, err
 	}
-	if p, err = parseParameters(o); err == nil && p.Echo != nil { // the server's to send
+	if p, err = parseParameters(o); err == nil && p.fromServer() {
 		return p, ErrMalformed
 	}
 	return p, err

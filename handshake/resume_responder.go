@@ -17,11 +17,12 @@ type Resumption struct {
 	Policy     uint8 // that of the Grant of the session before
 	Small      bool  // without a KEM key
 
-	pkE     kem.PublicKey // nil in the small form
-	lineage lineage
-	step1   step1
-	barred  bool // it can only be refused
-	done    bool
+	pkE       kem.PublicKey // nil in the small form
+	lineage   lineage
+	successor [keyIDSize]byte
+	step1     step1
+	barred    bool // it can only be refused
+	done      bool
 
 	unprintable
 }
@@ -79,10 +80,12 @@ func (a *Resumption) open(m *M1R, resumption Secret) error {
 // judge returns a *Refusal where the ticket does not give what m1r asks for.
 func (r *Responder) judge(now int64, a *Resumption, limits Limits) error {
 	g := &a.lineage
+	k := r.find(a.Suite, g.server)
+	a.successor = k.successor
 	switch {
 	case now >= g.expires:
 		return &Refusal{Code: RefusedTicket, Text: "the ticket has expired"}
-	case !r.has(a.Suite, g.server):
+	case k.cred == nil:
 		return &Refusal{Code: RefusedTicket, Text: "the server's key has changed"}
 	case a.Small && g.small(now, limits) == 0:
 		return &Refusal{Code: RefusedSmallForm, Text: "a KEM key is needed"}
@@ -90,14 +93,14 @@ func (r *Responder) judge(now int64, a *Resumption, limits Limits) error {
 	return nil
 }
 
-// has reports whether a key of the suite has a kid_S that begins so.
-func (r *Responder) has(suite Suite, kid [ticketKIDSize]byte) bool {
-	for name := range r.keys {
+// find returns the credential of the suite whose kid_S begins so.
+func (r *Responder) find(suite Suite, kid [ticketKIDSize]byte) known {
+	for name, k := range r.known {
 		if name.suite == suite && [ticketKIDSize]byte(name.kidS[:]) == kid {
-			return true
+			return k
 		}
 	}
-	return false
+	return known{}
 }
 
 // Close ends the secrets, after a refusal or without an answer. Respond does it when it
@@ -142,6 +145,7 @@ func (a *Resumption) Respond(rand io.Reader, g Grant) (m2r []byte, res *Result, 
 	}
 	step2 := a.step1.nextR(nonceS, ctE, ssE)
 	defer wipe(step2.s2)
+	g.Parameters.Successor = a.successor
 	p := plaintext2{nil, append([]byte(nil), g.ConnectionID...), g.ResetToken, g.Parameters}
 	plain := p.encodeR()
 	m2r = encode(m2rObject{NonceS: nonceS, CtE: ctE, Sealed: seal(step2.k2r(), plain)})

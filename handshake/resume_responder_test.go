@@ -121,7 +121,7 @@ func TestSwappedTicket(t *testing.T) {
 // TestServerKeyGone: a ticket does not outlive the server key that its session trusted.
 func TestServerKeyGone(t *testing.T) {
 	c := newChain(t, MLKEM768, ModeKEM)
-	c.responder = NewResponder(mustKey(t, MLKEM768, "new"), mustKey(t, XWing, "server"))
+	c.responder = NewResponder(mustKey(t, MLKEM768, "new").Identity(), mustKey(t, XWing, "server").Identity())
 	a, err := c.open(c.resumer(true).M1R())
 	refuse(t, a, err, RefusedTicket)
 }

@@ -12,10 +12,10 @@ import (
 // anything else is not used.
 type ResumerConfig struct {
 	Suite      Suite
-	Server     [32]byte    // fingerprint of the pinned key
+	Server     [32]byte    // fingerprint of the credential that is trusted
 	Key        *PrivateKey // as in the full handshake; only its name is compared
 	PSK        *PSK
-	Parameters Parameters // Echo is the server's to send
+	Parameters Parameters // Echo and Successor are the server's to send
 	Ephemeral  bool       // send a KEM key: forward secret
 }
 
@@ -25,8 +25,8 @@ func (c *ResumerConfig) check(s *ResumptionState) error {
 	switch {
 	case c.Key != nil && c.PSK != nil:
 		return fmt.Errorf("%w: both a key and a PSK", ErrMisuse)
-	case c.Parameters.Echo != nil:
-		return fmt.Errorf("%w: a device sends no Echo parameter", ErrMisuse)
+	case c.Parameters.fromServer():
+		return fmt.Errorf("%w: parameters that only a server sends", ErrMisuse)
 	case c.Key != nil:
 		mode = ModeKEM
 	case c.PSK != nil:

@@ -258,7 +258,7 @@ func TestResumptionNeedsNoStaticKey(t *testing.T) {
 func TestResumeResponseSize(t *testing.T) {
 	eachForm(t, func(t *testing.T, c *chain, ephemeral bool) {
 		want := c.resumer(ephemeral).ResponseSize()
-		c.grant.Parameters = Parameters{65527, seconds(maxSeconds), []byte("12345678")}
+		c.grant.Parameters = Parameters{65527, seconds(maxSeconds), []byte("12345678"), [8]byte{}}
 		c.grant.ConnectionID = make([]byte, 8)
 		if m2r, _ := c.answer(c.resumer(ephemeral).M1R(), "x"); len(m2r) != want {
 			t.Errorf("largest m2r is %d bytes, expected %d", len(m2r), want)

@@ -65,7 +65,7 @@ func newStep1(cred *ServerCredential, pkE, ctS []byte, ssS Secret) step1 {
 	defer wipe(ssS)
 	suite, kidS := cred.Suite(), cred.KeyID()
 	th0 := suite.transcript(
-		[]byte("pqcoap v1"), []byte{byte(suite)}, cred.public.hash, kidS[:], pkE, ctS)
+		[]byte("pqcoap v1"), []byte{byte(suite)}, cred.hash, kidS[:], pkE, ctS)
 	return step1{suite: suite, th0: th0, s1: suite.extract(th0, ssS)}
 }
 

@@ -99,6 +99,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		"Resumer": *resumer, "*Resumer": resumer, "Resumption": *resumption, "*Resumption": resumption,
 		"ResumerConfig": c.config(true), "Accepted": *a, "*Accepted": a, "Grant": grant, "*Grant": &grant,
 		"InitiatorConfig": InitiatorConfig{Key: key, PSK: psk}, "Responder": *p.responder, "*Responder": p.responder,
+		"Identity": key.Identity(), "known": known{key: key},
 	} {
 		for how, shown := range show(v) {
 			if leaks(shown, all...) {

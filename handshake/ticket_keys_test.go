@@ -93,7 +93,7 @@ func TestClusterSharesTickets(t *testing.T) {
 	}
 	m1r := c.resumer(true).M1R()
 	own := c.keys
-	c.keys, c.responder = shared, NewResponder(mustKey(t, XWing, "server"))
+	c.keys, c.responder = shared, NewResponder(mustKey(t, XWing, "server").Identity())
 	if _, err := c.open(m1r); err != nil {
 		t.Errorf("in a cluster: %v", err)
 	}

@@ -52,7 +52,7 @@ func TestContents(t *testing.T) {
 
 // TestContentsLayout fixes docs/protocol.md section 16.6.
 func TestContentsLayout(t *testing.T) {
-	g := lineage{ClientCredential{ModePSK, [16]byte{0xaa}}, [4]byte{1, 2, 3, 4}, [8]byte{9}, 5, 6, false, 0x01020304, 0x05060708}
+	g := lineage{ClientCredential{Mode: ModePSK, ID: [16]byte{0xaa}}, [4]byte{1, 2, 3, 4}, [8]byte{9}, 5, 6, false, 0x01020304, 0x05060708}
 	want := "02020605" + "05060708" + "01020304" + "01020304" + fmt.Sprintf("%x", bytes.Repeat([]byte{7}, 32)) +
 		"aa000000000000000000000000000000" + "0900000000000000"
 	if got := fmt.Sprintf("%x", g.contents(MLKEM768, bytes.Repeat([]byte{7}, 32))); got != want {

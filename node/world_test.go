@@ -62,7 +62,7 @@ func inWorld(t *testing.T, link simnet.Link, f func(t *testing.T, w *world), cha
 		w.net.TraceOnFailure(t)
 		serverKey, deviceKey := testKeys()
 		cfg := session.ServerConfig{
-			Keys: []*handshake.PrivateKey{serverKey},
+			Identities: []handshake.Identity{serverKey.Identity()},
 			Authorize: func(_ handshake.Suite, c handshake.ClientCredential) (session.Client, error) {
 				if c.Mode == handshake.ModeNone {
 					return session.Client{}, nil

@@ -37,8 +37,9 @@ type Settings struct {
 	SaveSessions bool `toml:"save_sessions"` // over a planned restart
 	DrainTimeout int  `toml:"drain_timeout"` // s
 
-	Groups map[string]Group `toml:"group"` // by name
-	Routes []upstream.Route `toml:"route"` // where requests go that the server does not answer itself
+	Limits LimitSettings    `toml:"limits"` // what the server takes on
+	Groups map[string]Group `toml:"group"`  // by name
+	Routes []upstream.Route `toml:"route"`  // where requests go that the server does not answer itself
 }
 
 // limits are those of resumption.

@@ -105,3 +105,12 @@ func (s *Server) Disconnect(name string) bool {
 	device := s.Device(name)
 	return device != nil && device.Close() == nil
 }
+
+// identities are those of keys that no authority vouches for.
+func identities(keys []*handshake.PrivateKey) []handshake.Identity {
+	var ids []handshake.Identity
+	for _, k := range keys {
+		ids = append(ids, k.Identity())
+	}
+	return ids
+}

@@ -1,7 +1,7 @@
 // Package bare is a server that has sessions and nothing else: what a device's tests need of one,
 // and what other servers hide from them. It can lose all of its sessions, as in a crash.
 //
-//	s, err := bare.Serve(socket, session.ServerConfig{Keys: keys, Authorize: authorize}, answer)
+//	s, err := bare.Serve(socket, session.ServerConfig{Identities: ids, Authorize: authorize}, answer)
 //	defer s.Close()
 //	s.Crash()
 package bare

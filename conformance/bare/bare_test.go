@@ -25,7 +25,7 @@ func TestServer(t *testing.T) {
 		defer net.Close()
 		addr := netip.MustParseAddrPort("192.0.2.1:5688")
 		s, err := Serve(net.Listen(addr), session.ServerConfig{
-			Keys: []*handshake.PrivateKey{key},
+			Identities: []handshake.Identity{key.Identity()},
 			Authorize: func(handshake.Suite, handshake.ClientCredential) (session.Client, error) {
 				return session.Client{}, nil
 			},

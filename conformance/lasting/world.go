@@ -116,14 +116,14 @@ func New(cfg Config) (*World, error) {
 
 func (w *World) newServer() *session.Server {
 	return session.NewServer(session.ServerConfig{
-		Keys:      []*handshake.PrivateKey{w.id.server},
-		Authorize: w.authorize,
-		Rand:      w.random,
-		Echo:      coap.NewEchoKeys(w.secrets[0], w.secrets[1]),
-		ResetKey:  w.secrets[2],
-		Era:       w.era,
-		Tickets:   w.tickets,
-		Update:    w.cfg.ToUpdate,
+		Identities: []handshake.Identity{w.id.server.Identity()},
+		Authorize:  w.authorize,
+		Rand:       w.random,
+		Echo:       coap.NewEchoKeys(w.secrets[0], w.secrets[1]),
+		ResetKey:   w.secrets[2],
+		Era:        w.era,
+		Tickets:    w.tickets,
+		Update:     w.cfg.ToUpdate,
 	})
 }
 

@@ -48,7 +48,7 @@ func newWorld(c Cell, id identity, seed, number uint64) *world {
 		w.random.Read(secrets[i][:])
 	}
 	w.server = session.NewServer(session.ServerConfig{
-		Keys:       []*handshake.PrivateKey{id.server},
+		Identities: []handshake.Identity{id.server.Identity()},
 		Authorize:  id.authorize,
 		Rand:       w.random,
 		Echo:       coap.NewEchoKeys(secrets[0], secrets[1]),

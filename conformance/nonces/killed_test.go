@@ -53,7 +53,7 @@ func newRig(t *testing.T) *rig {
 	}
 	r.tap = &Tap{Socket: socket}
 	r.server, err = bare.Serve(r.tap, session.ServerConfig{
-		Keys: []*handshake.PrivateKey{key},
+		Identities: []handshake.Identity{key.Identity()},
 		Authorize: func(handshake.Suite, handshake.ClientCredential) (session.Client, error) {
 			return session.Client{Name: "device", Key: device.Public()}, nil
 		},

@@ -12,11 +12,12 @@ var ErrMalformed = errors.New("reference: malformed")
 
 // Major types of CBOR (RFC 8949 section 3.1).
 const (
-	majorUint  = 0
-	majorBytes = 2
-	majorText  = 3
-	majorArray = 4
-	majorMap   = 5
+	majorUint     = 0
+	majorNegative = 1
+	majorBytes    = 2
+	majorText     = 3
+	majorArray    = 4
+	majorMap      = 5
 )
 
 // null is the simple value of RFC 8949 section 3.3.
@@ -60,6 +61,9 @@ func Map(items ...[]byte) []byte {
 
 // Uint returns a CBOR unsigned integer.
 func Uint(n uint64) []byte { return appendHead(nil, majorUint, n) }
+
+// Negative returns a CBOR integer that is less than 0.
+func Negative(n int64) []byte { return appendHead(nil, majorNegative, uint64(-1-n)) }
 
 // Bytes returns a CBOR byte string.
 func Bytes(s []byte) []byte { return append(appendHead(nil, majorBytes, uint64(len(s))), s...) }
@@ -128,7 +132,15 @@ func (r *reader) null() bool {
 	return true
 }
 
-func (r *reader) uint() uint64  { return r.head(majorUint) }
+func (r *reader) uint() uint64 { return r.head(majorUint) }
+
+// negative reads an integer of at least -2^32 that is less than 0.
+func (r *reader) negative() int64 {
+	n := r.head(majorNegative)
+	r.bad = r.bad || n >= 1<<32
+	return -1 - int64(n&(1<<32-1))
+}
+
 func (r *reader) bytes() []byte { return r.take(r.head(majorBytes)) }
 
 func (r *reader) text() string {

@@ -124,7 +124,7 @@ func (p *party) accept(m1 []byte) *handshake.Accepted {
 	p.fatal(err)
 	m, err := handshake.ParseM1(m1)
 	p.fatal(err)
-	a, err := handshake.NewResponder(key).Open(m)
+	a, err := handshake.NewResponder(key.Identity()).Open(m)
 	p.fatal(err)
 	return a
 }

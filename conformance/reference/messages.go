@@ -1,6 +1,7 @@
 package reference
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"strings"
@@ -23,6 +24,7 @@ type Parameters struct {
 	MaxUDPPayload uint64 `json:"max_udp_payload,omitempty"`
 	IdleTime      uint64 `json:"idle_time,omitempty"` // seconds
 	Echo          Hex    `json:"echo,omitempty"`
+	Successor     Hex    `json:"successor,omitempty"`
 }
 
 // CBOR returns the parameters as the map of section 4.
@@ -36,6 +38,9 @@ func (p Parameters) CBOR() []byte {
 	}
 	if p.Echo != nil {
 		items = append(items, Uint(3), Bytes(p.Echo))
+	}
+	if p.Successor != nil {
+		items = append(items, Uint(4), Bytes(p.Successor))
 	}
 	return Map(items...)
 }
@@ -59,6 +64,9 @@ func (r *reader) parameters() (p Parameters) {
 			p.IdleTime = r.uint()
 		case 3:
 			p.Echo = r.size(r.bytes(), 8)
+		case 4:
+			p.Successor = r.size(r.bytes(), 8)
+			r.bad = r.bad || bytes.Equal(p.Successor, make([]byte, 8))
 		default:
 			r.skip(maxNesting)
 		}
@@ -76,6 +84,9 @@ func Credential(mode Mode, id []byte) []byte {
 	}
 	return Array(Uint(uint64(mode)), Bytes(id))
 }
+
+// CertifiedCredential is credential_C of a device with a token.
+func CertifiedCredential(token []byte) []byte { return Array(Uint(3), Bytes(token)) }
 
 // KeyID is kid_S.
 func KeyID(credS []byte) []byte { return digest(credS)[:8] }
@@ -96,14 +107,14 @@ func (s Suite) EncodeM1(kidS, pkE, ctS, sealed1 []byte) []byte {
 
 // m1 reads m1, with the limits of section 4.
 func (s Suite) m1(b []byte) (kidS, pkE, ctS, sealed1 []byte, err error) {
-	r := reader{rest: b, bad: len(b) > 8192}
+	r := reader{rest: b, bad: len(b) > 9216}
 	r.array(5)
 	r.bad = r.uint() != uint64(s.Number) || r.bad
 	kidS = r.size(r.bytes(), 8)
 	pkE = r.size(r.bytes(), s.PublicSize)
 	ctS = r.size(r.bytes(), s.CipherSize)
 	sealed1 = r.bytes()
-	r.bad = r.bad || len(sealed1) < 17 || len(sealed1) > 1024
+	r.bad = r.bad || len(sealed1) < 17 || len(sealed1) > 5888
 	return kidS, pkE, ctS, sealed1, r.end()
 }
 
@@ -115,19 +126,26 @@ func pair(b []byte) (first, sealed []byte, err error) {
 	return first, sealed, r.end()
 }
 
-// plaintext1 reads plaintext_1.
-func plaintext1(b []byte) (mode Mode, id []byte, p Parameters, err error) {
+// plaintext1 reads plaintext_1. A token makes mode kem, and is not looked at.
+func plaintext1(b []byte) (mode Mode, id, token []byte, p Parameters, err error) {
 	r := reader{rest: b}
 	r.array(2)
 	if !r.null() {
 		r.array(2)
 		form := r.uint()
-		r.bad = r.bad || form < 1 || form > 2
-		mode, id = Mode(form), r.size(r.bytes(), 16)
+		body := r.bytes()
+		switch {
+		case (form == 1 || form == 2) && len(body) == 16:
+			mode, id = Mode(form), body
+		case form == 3 && len(body) > 0 && len(body) <= maxToken:
+			mode, token = ModeKEM, body
+		default:
+			r.bad = true
+		}
 	}
 	p = r.parameters()
-	r.bad = r.bad || p.Echo != nil
-	return mode, id, p, r.end()
+	r.bad = r.bad || p.Echo != nil || p.Successor != nil
+	return mode, id, token, p, r.end()
 }
 
 // EncodePlaintext2 returns plaintext_2. ctC is nil but in mode kem.

@@ -190,7 +190,7 @@ type ResumingServer struct {
 // Open takes m1r. What its ticket holds is not looked at.
 func (s *ResumingServer) Open(m1 []byte) (err error) {
 	t := &s.Trace
-	r := reader{rest: m1, bad: len(m1) > 8192}
+	r := reader{rest: m1, bad: len(m1) > 9216}
 	r.array(5)
 	r.bad = r.uint() != uint64(s.Suite.Number) || r.bad
 	t.M1, t.Secret, t.Ticket = m1, s.Secret, r.bytes()

@@ -30,7 +30,7 @@ func (p *party) responder() *handshake.Responder {
 	p.t.Helper()
 	key, err := handshake.NewPrivateKey(handshake.Suite(p.suite.Number), p.seed)
 	p.fatal(err)
-	return handshake.NewResponder(key)
+	return handshake.NewResponder(key.Identity())
 }
 
 func (p *party) grant() handshake.Grant {

@@ -3,13 +3,14 @@ package reference
 import "bytes"
 
 // A Device is the initiator of docs/protocol.md section 4. Seed is that of its KEM key in
-// ModeKEM; PSKID and PSK are of ModePSK.
+// ModeKEM, where it may have a Token; PSKID and PSK are of ModePSK.
 type Device struct {
 	Suite      Suite
 	Mode       Mode
 	CredS      []byte
 	PkS        []byte
 	Seed       []byte
+	Token      []byte
 	PSKID, PSK []byte
 	Parameters Parameters
 	SeedE      []byte // of pk_e
@@ -22,11 +23,13 @@ type Device struct {
 
 // Credential is credential_C of the device.
 func (d *Device) Credential() ([]byte, error) {
-	switch d.Mode {
-	case ModeKEM:
+	switch {
+	case d.Token != nil:
+		return CertifiedCredential(d.Token), nil
+	case d.Mode == ModeKEM:
 		pk, err := d.Suite.KEM.PublicKey(d.Seed)
 		return Credential(d.Mode, d.Suite.Reference(pk)), err
-	case ModePSK:
+	case d.Mode == ModePSK:
 		return Credential(d.Mode, d.PSKID), nil
 	}
 	return Credential(ModeNone, nil), nil
@@ -125,6 +128,7 @@ func (d *Device) authenticate(t *Trace, ctC []byte) error {
 type Server struct {
 	Suite                    Suite
 	Seed                     []byte
+	CredS                    []byte // nil: the pinned form
 	PkC                      []byte // ModeKEM
 	PSKID, PSK               []byte // ModePSK
 	ConnectionID, ResetToken []byte
@@ -132,9 +136,10 @@ type Server struct {
 	RandomE, RandomC         []byte // of the encapsulations to pk_e and pk_C
 	Trace                    Trace
 	// What m1 brought.
-	Mode Mode
-	ID   []byte
-	Peer Parameters
+	Mode  Mode
+	ID    []byte
+	Token []byte // in place of the ID
+	Peer  Parameters
 }
 
 // Open takes m1.
@@ -147,7 +152,10 @@ func (s *Server) Open(m1 []byte) error {
 	if err != nil {
 		return err
 	}
-	credS := s.Suite.PublicObject(pkS)
+	credS := s.CredS
+	if credS == nil {
+		credS = s.Suite.PublicObject(pkS)
+	}
 	if !bytes.Equal(kidS, KeyID(credS)) {
 		return ErrRejected
 	}
@@ -161,7 +169,7 @@ func (s *Server) Open(m1 []byte) error {
 		return err
 	}
 	s.Suite.hear(t)
-	s.Mode, s.ID, s.Peer, err = plaintext1(t.Plaintext1)
+	s.Mode, s.ID, s.Token, s.Peer, err = plaintext1(t.Plaintext1)
 	return err
 }
 

@@ -108,7 +108,7 @@ func (p pair) open() pair {
 
 func (p pair) deviceSide() DeviceSide {
 	d := p.device
-	return DeviceSide{d.Seed, d.PSKID, d.PSK, d.Parameters, d.SeedE, d.RandomS}
+	return DeviceSide{d.Seed, d.Token, d.PSKID, d.PSK, d.Parameters, d.SeedE, d.RandomS}
 }
 
 func (p pair) serverSide() ServerSide {

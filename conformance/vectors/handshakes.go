@@ -12,14 +12,32 @@ import (
 func handshakes() (all []Scenario) {
 	for _, suite := range suites {
 		for mode := range reference.Mode(len(modes)) {
-			all = append(all, handshakeOf(suite, mode))
+			all = append(all, handshakeOf(newPair(suite, mode), modes[mode]))
 		}
+		all = append(all, certified(suite))
 	}
 	return all
 }
 
-func handshakeOf(suite reference.Suite, mode reference.Mode) *Handshake {
-	p := newPair(suite, mode).open()
+// certified is a handshake where an authority vouches for both sides.
+func certified(suite reference.Suite) *Handshake {
+	m := signers[1]
+	if suite.Number == small.Number {
+		m = signers[0]
+	}
+	p := newPair(suite, reference.ModeKEM)
+	p.device.CredS = tokenOf(m, claimsOf(suite, 1))
+	p.device.Token = tokenOf(m, claimsOf(suite, 2))
+	p.server.CredS = p.device.CredS
+	v := handshakeOf(p, "cwt")
+	v.About = "Sections 4, 5 and 17: cred_S and credential_C are tokens."
+	v.Authority = reference.AKP(m.algorithm, m.PublicKey(m.authority()))
+	return v
+}
+
+func handshakeOf(p pair, name string) *Handshake {
+	suite, mode := p.device.Suite, p.device.Mode
+	p.open()
 	must(p.server.Answer())
 	must(p.device.Finish(p.server.Trace.M2))
 	if !reflect.DeepEqual(p.device.Trace, p.server.Trace) {
@@ -28,7 +46,7 @@ func handshakeOf(suite reference.Suite, mode reference.Mode) *Handshake {
 	fingerprint := sha256.Sum256(p.device.CredS)
 	v := &Handshake{
 		Header: Header{
-			Name:   fmt.Sprintf("handshake-%d-%s", suite.Number, modes[mode]),
+			Name:   fmt.Sprintf("handshake-%d-%s", suite.Number, name),
 			About:  "Sections 3 to 5 and 11: a whole handshake and the first record each way.",
 			Kind:   KindHandshake,
 			Expect: OK,

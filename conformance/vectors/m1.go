@@ -51,7 +51,7 @@ func m1Shapes() []Scenario {
 		m1Of("pk_e-short", about+"pk_e is a byte short.", Malformed, encode(kid, t.PkE[1:], t.CtS, sealed)),
 		m1Of("ct_s-long", about+"ct_S is a byte long.", Malformed, encode(kid, t.PkE, append(t.CtS[:len(t.CtS):len(t.CtS)], 0), sealed)),
 		m1Of("sealed_1-short", about+"sealed_1 is a tag and nothing else.", Malformed, encode(kid, t.PkE, t.CtS, sealed[:16])),
-		m1Of("sealed_1-long", about+"sealed_1 of 1025 bytes.", Malformed, encode(kid, t.PkE, t.CtS, make([]byte, 1025))),
+		m1Of("sealed_1-long", about+"sealed_1 of 5889 bytes.", Malformed, encode(kid, t.PkE, t.CtS, make([]byte, 5889))),
 		m1Of("sealed_1-text", about+"sealed_1 is a text string.", Malformed,
 			reference.Array(reference.Uint(2), reference.Bytes(kid), reference.Bytes(t.PkE), reference.Bytes(t.CtS), reference.Text("sealed"))),
 		m1Of("kid_s-unknown", "Section 4: a kid_S that the server does not have.", UnknownKey, encode(other, t.PkE, t.CtS, sealed)),
@@ -105,7 +105,7 @@ func m1Plaintexts() (all []Scenario) {
 			panic(fmt.Sprintf("vectors: %s: the reference says %v", row.name, err))
 		}
 		if err == nil {
-			v.Mode, v.ID, v.Parameters = p.server.Mode, p.server.ID, &p.server.Peer
+			v.Mode, v.ID, v.Token, v.Parameters = p.server.Mode, p.server.ID, p.server.Token, &p.server.Peer
 		}
 		all = append(all, v)
 	}
@@ -122,7 +122,10 @@ func credentials() []plaintext1 {
 		{"credential-none", "mode none and no parameter.", OK, with(reference.Null())},
 		{"credential-kem", "mode kem.", OK, form(1, id[:16])},
 		{"credential-psk", "mode psk.", OK, form(2, id[:16])},
-		{"credential-cwt", "the reserved form: a server answers with a sealed refusal of code 1.", Unsupported, form(3, id)},
+		{"credential-cwt", "a token, which is verified after this.", OK, form(3, id)},
+		{"credential-cwt-largest", "a token of 5632 bytes.", OK, form(3, random(5632, "token"))},
+		{"credential-cwt-long", "a token of 5633 bytes.", Rejected, form(3, random(5633, "token"))},
+		{"credential-cwt-empty", "a token of no bytes.", Rejected, form(3, nil)},
 		{"credential-form-0", "an array for mode none.", Rejected, form(0, id[:16])},
 		{"credential-form-4", "a form that does not exist.", Rejected, form(4, id[:16])},
 		{"credential-id-short", "an identifier of 15 bytes.", Rejected, form(1, id[:15])},
@@ -167,6 +170,7 @@ func parameters() []plaintext1 {
 		{"parameters-text-key", "a key that is text.", Rejected, entries(reference.Text("1"), number(1232))},
 		{"parameters-idle-bytes", "an idle time that is a byte string.", Rejected, entries(number(2), bytes([]byte{60}))},
 		{"parameters-echo", "an Echo, which is for m2 only.", Rejected, entries(number(3), bytes(make([]byte, 8)))},
+		{"parameters-successor", "a successor, which is for m2 only.", Rejected, entries(number(4), bytes(random(8, "successor")))},
 		{"parameters-null", "null in place of the map.", Rejected, with(reference.Null())},
 		{"parameters-trailing-byte", "a byte behind the array.", Rejected, append(with(reference.Map()), 0)},
 	}

@@ -143,6 +143,7 @@ func m2Fields() []answerRow {
 	}
 	cid, token, none := []byte{0x2a}, random(17, "token"), reference.Map()
 	echo := func(n int) []byte { return reference.Map(reference.Uint(3), reference.Bytes(token[:n])) }
+	successor := func(n int) []byte { return reference.Map(reference.Uint(4), reference.Bytes(token[:n])) }
 	idle := [][]byte{reference.Uint(2), reference.Uint(60)}
 	return []answerRow{
 		row("cid_s-1", "a connection ID of one byte and no parameter.", OK, fields(cid, token[:16], none)),
@@ -152,11 +153,15 @@ func m2Fields() []answerRow {
 		row("reset_token-15", "a reset token of 15 bytes.", Rejected, fields(cid, token[:15], none)),
 		row("reset_token-17", "a reset token of 17 bytes.", Rejected, fields(cid, token, none)),
 		row("parameters-unknown", "a parameter with an unknown key is ignored.", OK,
-			fields(cid, token[:16], reference.Map(append(slices.Clone(idle), reference.Uint(4), reference.Uint(1))...))),
+			fields(cid, token[:16], reference.Map(append(slices.Clone(idle), reference.Uint(77), reference.Uint(1))...))),
 		row("parameters-duplicate", "a duplicate key.", Rejected, fields(cid, token[:16], reference.Map(slices.Concat(idle, idle)...))),
 		row("parameters-null", "null in place of the map.", Rejected, fields(cid, token[:16], reference.Null())),
 		row("echo-7", "an Echo of 7 bytes.", Rejected, fields(cid, token[:16], echo(7))),
 		row("echo-9", "an Echo of 9 bytes.", Rejected, fields(cid, token[:16], echo(9))),
+		row("successor", "a successor of the key that the device has pinned.", OK, fields(cid, token[:16], successor(8))),
+		row("successor-7", "a successor of 7 bytes.", Rejected, fields(cid, token[:16], successor(7))),
+		row("successor-zeros", "a successor of zeros, which is none.", Rejected,
+			fields(cid, token[:16], reference.Map(reference.Uint(4), reference.Bytes(make([]byte, 8))))),
 		row("five-elements", "an element too many.", Rejected, func(s *reference.Server) []byte {
 			return append(append([]byte{0x85}, usual(s)[1:]...), 0xf6)
 		}),

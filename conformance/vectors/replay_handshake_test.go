@@ -10,14 +10,18 @@ import (
 )
 
 func replayHandshake(v *Handshake) error {
-	i, err := toInitiator(v.Suite, v.CredS, &v.Device)
+	server, err := v.server()
+	if err != nil {
+		return err
+	}
+	i, err := toInitiatorOf(v.Suite, server, &v.Device)
 	if err != nil {
 		return err
 	}
 	if err := same("m1", i.M1(), v.Trace.M1); err != nil {
 		return err
 	}
-	a, err := toAccepted(v.Suite, v.Server.Seed, v.Trace.M1)
+	a, err := toAccepted(v.Suite, v.Server.Seed, v.Trace.M1, v.tokens()...)
 	if err != nil {
 		return err
 	}
@@ -26,7 +30,7 @@ func replayHandshake(v *Handshake) error {
 		return err
 	}
 	random := newStream(v.Server.RandomE, v.Server.RandomC)
-	m2, server, err := a.Respond(random, grant)
+	m2, granted, err := a.Respond(random, grant)
 	if err != nil {
 		return err
 	}
@@ -37,8 +41,28 @@ func replayHandshake(v *Handshake) error {
 	return errors.Join(v.Header.expect(nil), random.used(),
 		same("m2", m2, v.Trace.M2),
 		equal("mode at the server", a.Credential.Mode, handshake.Mode(v.Mode)),
-		sameParameters(device.Peer, v.Server.Parameters), sameParameters(server.Peer, v.Device.Parameters),
-		v.names(), v.results(device, server), v.records(device, server))
+		sameParameters(device.Peer, v.Server.Parameters), sameParameters(granted.Peer, v.Device.Parameters),
+		same("token at the server", []byte(a.Credential.Token), v.Device.Token),
+		v.names(server), v.results(device, granted), v.records(device, granted))
+}
+
+// server is what the device trusts: the pinned form, or a token that it has verified.
+func (v *Handshake) server() (*handshake.ServerCredential, error) {
+	if v.Authority == nil {
+		return handshake.ParseServerCredential(v.CredS)
+	}
+	c, err := verifyToken(v.Authority, v.CredS, wantOf(claimsOf(suites[v.Suite-1], 1)))
+	if err != nil {
+		return nil, err
+	}
+	return handshake.NewCertifiedCredential(c.Key, v.CredS)
+}
+
+func (v *Handshake) tokens() [][]byte {
+	if v.Authority == nil {
+		return nil
+	}
+	return [][]byte{v.CredS}
 }
 
 // grant is what the server gives to the device.
@@ -47,20 +71,22 @@ func (v *Handshake) grant() (g handshake.Grant, err error) {
 		PSK: toPSK(&v.Device), ConnectionID: v.Server.ConnectionID,
 		ResetToken: [16]byte(v.Server.ResetToken), Parameters: toParameters(v.Server.Parameters),
 	}
-	if v.PkC != nil {
+	if v.Device.Token != nil {
+		c, err := verifyToken(v.Authority, v.Device.Token, wantOf(claimsOf(suites[v.Suite-1], 2)))
+		if err != nil {
+			return g, err
+		}
+		g.Key = c.Key
+	} else if v.PkC != nil {
 		g.Key, err = handshake.ParsePublicKey(handshake.Suite(v.Suite), v.PkC)
 	}
 	return g, err
 }
 
 // names are the digests of section 3.
-func (v *Handshake) names() error {
-	server, err := handshake.ParseServerCredential(v.CredS)
-	if err != nil {
-		return err
-	}
+func (v *Handshake) names(server *handshake.ServerCredential) error {
 	fingerprint, kid := server.Fingerprint(), server.KeyID()
-	err = errors.Join(same("fingerprint", fingerprint[:], v.Fingerprint), same("kid_S", kid[:], v.KidS))
+	err := errors.Join(same("fingerprint", fingerprint[:], v.Fingerprint), same("kid_S", kid[:], v.KidS))
 	if v.PkC == nil {
 		return err
 	}
@@ -125,6 +151,7 @@ func replayM1(v *M1) error {
 	}
 	return errors.Join(
 		equal("mode", a.Credential.Mode, handshake.Mode(v.Mode)),
+		same("token", []byte(a.Credential.Token), v.Token),
 		same("identifier", a.Credential.ID[:], slices.Concat(v.ID, make(Hex, 16-len(v.ID)))),
 		sameParameters(a.Parameters, *v.Parameters))
 }

@@ -47,7 +47,7 @@ func toResumption(suite byte, s *ResumingServer, m1r []byte) (*handshake.Resumpt
 	if err != nil {
 		return nil, err
 	}
-	return handshake.NewResponder(key).OpenResumption(time.Unix(s.Now, 0), m, keys, s.limits(lifetime))
+	return handshake.NewResponder(key.Identity()).OpenResumption(time.Unix(s.Now, 0), m, keys, s.limits(lifetime))
 }
 
 func (s *ResumingServer) limits(lifetime uint64) handshake.Limits {

@@ -88,6 +88,8 @@ func replay(s Scenario) error {
 		return replayContents(s)
 	case *Update:
 		return replayUpdate(s)
+	case *Token:
+		return replayToken(s)
 	}
 	return fmt.Errorf("%w: unknown scenario", errDiffers)
 }
@@ -167,7 +169,13 @@ func (s *stream) used() error { return equal("randomness left over", s.Len(), 0)
 func toParameters(p reference.Parameters) handshake.Parameters {
 	return handshake.Parameters{
 		MaxUDPPayload: uint16(p.MaxUDPPayload), IdleTimeout: time.Duration(p.IdleTime) * time.Second, Echo: p.Echo,
+		Successor: successor(p),
 	}
+}
+
+func successor(p reference.Parameters) (kid [8]byte) {
+	copy(kid[:], p.Successor)
+	return kid
 }
 
 func sameParameters(got handshake.Parameters, want reference.Parameters) error {
@@ -175,7 +183,8 @@ func sameParameters(got handshake.Parameters, want reference.Parameters) error {
 	return errors.Join(
 		equal("MaxUDPPayload", got.MaxUDPPayload, w.MaxUDPPayload),
 		equal("IdleTimeout", got.IdleTimeout, w.IdleTimeout),
-		same("Echo", got.Echo, w.Echo))
+		same("Echo", got.Echo, w.Echo),
+		equal("Successor", got.Successor, w.Successor))
 }
 
 // toPSK is the device's, or nil.
@@ -192,22 +201,26 @@ func toInitiator(suite byte, credS []byte, d *DeviceSide) (*handshake.Initiator,
 	if err != nil {
 		return nil, err
 	}
-	cfg := handshake.InitiatorConfig{Server: server, PSK: toPSK(d), Parameters: toParameters(d.Parameters)}
+	return toInitiatorOf(suite, server, d)
+}
+
+func toInitiatorOf(suite byte, server *handshake.ServerCredential, d *DeviceSide) (i *handshake.Initiator, err error) {
+	cfg := handshake.InitiatorConfig{Server: server, Token: d.Token, PSK: toPSK(d), Parameters: toParameters(d.Parameters)}
 	if d.SeedC != nil {
 		if cfg.Key, err = handshake.NewPrivateKey(handshake.Suite(suite), d.SeedC); err != nil {
 			return nil, err
 		}
 	}
 	random := newStream(d.SeedE, d.RandomS)
-	i, err := handshake.NewInitiator(random, cfg)
+	i, err = handshake.NewInitiator(random, cfg)
 	if err != nil {
 		return nil, err
 	}
 	return i, random.used()
 }
 
-// toAccepted opens m1 with one key.
-func toAccepted(suite byte, seed, m1 []byte) (*handshake.Accepted, error) {
+// toAccepted opens m1 with one key, and its tokens.
+func toAccepted(suite byte, seed, m1 []byte, tokens ...[]byte) (*handshake.Accepted, error) {
 	key, err := handshake.NewPrivateKey(handshake.Suite(suite), seed)
 	if err != nil {
 		return nil, err
@@ -216,5 +229,9 @@ func toAccepted(suite byte, seed, m1 []byte) (*handshake.Accepted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return handshake.NewResponder(key).Open(m)
+	id, err := key.Identity().Certified(tokens...)
+	if err != nil {
+		return nil, err
+	}
+	return handshake.NewResponder(id).Open(m)
 }

@@ -103,6 +103,8 @@ func Decode(b []byte) (Scenario, error) {
 		s = new(Contents)
 	case KindUpdate:
 		s = new(Update)
+	case KindToken:
+		s = new(Token)
 	default:
 		return nil, fmt.Errorf("%w: unknown kind", ErrFormat)
 	}
@@ -117,7 +119,7 @@ func Decode(b []byte) (Scenario, error) {
 // All computes every scenario.
 func All() []Scenario {
 	return slices.Concat(handshakes(), refusals(), m1s(), m2s(), objects(), receives(), sends(),
-		resumptions(), m1rs(), m2rs(), resumptionObjects(), controlContents(), updates())
+		resumptions(), m1rs(), m2rs(), resumptionObjects(), controlContents(), updates(), tokens())
 }
 
 // Write writes every scenario to a folder.

@@ -5,6 +5,7 @@ import "github.com/pqcoap/pqcoap/conformance/reference"
 // A DeviceSide is what a device has, and the randomness it uses, in that order.
 type DeviceSide struct {
 	SeedC      Hex                  `json:"sk_c_seed,omitempty"` // mode 1
+	Token      Hex                  `json:"token,omitempty"`     // mode 1: shown in place of the reference
 	PSKID      Hex                  `json:"psk_id,omitempty"`    // mode 2
 	PSK        Hex                  `json:"psk,omitempty"`       // mode 2
 	Parameters reference.Parameters `json:"parameters"`
@@ -29,6 +30,7 @@ type Handshake struct {
 	Mode         reference.Mode  `json:"mode"`
 	Device       DeviceSide      `json:"device"`
 	Server       ServerSide      `json:"server"`
+	Authority    Hex             `json:"authority,omitempty"` // where cred_S is a token
 	CredS        Hex             `json:"cred_s"`
 	Fingerprint  Hex             `json:"fingerprint"`
 	KidS         Hex             `json:"kid_s"`
@@ -55,6 +57,7 @@ type M1 struct {
 	Plaintext1 Hex                   `json:"plaintext_1,omitempty"` // where sealed_1 opens
 	Mode       reference.Mode        `json:"mode,omitempty"`
 	ID         Hex                   `json:"id,omitempty"`
+	Token      Hex                   `json:"token,omitempty"`
 	Parameters *reference.Parameters `json:"parameters,omitempty"`
 }
 

@@ -18,6 +18,7 @@ var (
 	ErrClosed     = errors.New("session closed")
 	errPeerClosed = fmt.Errorf("%w by the peer", ErrClosed)
 	errReplaced   = fmt.Errorf("%w: the device has opened another", ErrClosed)
+	errCrowded    = fmt.Errorf("%w: too many sessions without a name in its network", ErrClosed)
 	errIdle       = fmt.Errorf("%w: idle", ErrClosed)
 	errSilent     = fmt.Errorf("%w: the server is not heard any more", ErrClosed)
 	// ErrExhausted: no more keys can follow those that have reached their limit (RFC 9147
@@ -58,8 +59,13 @@ type DeviceConfig struct {
 	Suite       handshake.Suite
 	Fingerprint [32]byte // SHA-256 of cred_S, fetched by GET /hs
 
-	Key *handshake.PrivateKey // mode kem
-	PSK *handshake.PSK        // mode psk; both nil: mode none
+	// Verify takes the place of a pin: it takes what an authority has given to the server, is
+	// still valid, and for a key of Suite. Without a Server that it takes the device fetches one.
+	Verify func(token []byte) (*handshake.ServerCredential, error)
+
+	Key   *handshake.PrivateKey // mode kem
+	Token []byte                // of Key, from an authority that the server trusts; nil: none
+	PSK   *handshake.PSK        // mode psk; both keys nil: mode none
 
 	// Resume is tried first: it is used up by NewDevice. nil: a full handshake.
 	Resume    *handshake.ResumptionState
@@ -131,6 +137,7 @@ func NewDevice(now time.Time, cfg DeviceConfig, out *Outbox) (*Device, error) {
 	cfg.setDefaults()
 	d := &Device{cfg: cfg, started: now, deadline: now.Add(HandshakeTimeout), asked: make(map[uint64]time.Time)}
 	d.stats.Started = now
+	d.cfg.Server = d.trusted()
 	d.plain = coap.NewConn(coap.Config{
 		Rand:       cfg.Rand,
 		MaxMessage: cfg.MaxUDPPayload,
@@ -279,16 +286,4 @@ func (d *Device) PathPayload() int {
 		return d.ch.payload()
 	}
 	return d.plain.Limit()
-}
-
-// end closes the session, once.
-func (d *Device) end(err error) {
-	if d.state == closed {
-		return
-	}
-	d.state, d.err = closed, err
-	if d.ch != nil {
-		d.ch.coap.Release()
-	}
-	d.events = append(d.events, Event{Kind: EventClosed, Err: err})
 }

@@ -1,9 +1,6 @@
 package session
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -19,7 +16,11 @@ import (
 
 const (
 	// maxHandshakeBody bounds m1, m2 and cred_S (docs/protocol.md section 4).
-	maxHandshakeBody = 8192
+	maxHandshakeBody = handshake.MaxM1
+	// A cred_S is as much longer than its key, in the pinned form, and by a signature of
+	// ML-DSA-44 (FIPS 204 table 2) at least in the certified one.
+	pinnedFraming  = 16
+	leastSignature = 2420
 	// maxHints is how many unsealed failures end an attempt (docs/protocol.md section 9).
 	maxHints = 4
 	// firstPause follows the first unsealed failure, doubling after each.
@@ -52,7 +53,12 @@ func (d *Device) fetch(now time.Time, out *Outbox) error {
 	d.state = fetching
 	query := fmt.Appendf(nil, "s=%d", d.cfg.Suite)
 	m := coap.Message{Code: codes.GET, Options: append(hsPath(), message.Option{ID: message.URIQuery, Value: query})}
-	return d.send(now, m, d.cfg.Suite.PublicKeySize()+16, out)
+	size := d.cfg.Suite.PublicKeySize() + pinnedFraming
+	if d.cfg.Verify != nil {
+		m.Options = append(m.Options, message.Option{ID: message.URIQuery, Value: []byte("f=cwt")})
+		size += leastSignature
+	}
+	return d.send(now, m, size, out)
 }
 
 // initiate makes m1 and sends it.
@@ -60,6 +66,7 @@ func (d *Device) initiate(now time.Time, out *Outbox) error {
 	i, err := handshake.NewInitiator(d.cfg.Rand, handshake.InitiatorConfig{
 		Server:     d.cfg.Server,
 		Key:        d.cfg.Key,
+		Token:      d.cfg.Token,
 		PSK:        d.cfg.PSK,
 		Parameters: d.parameters(),
 	})
@@ -153,7 +160,7 @@ func (d *Device) answer(now time.Time, ev coap.Event, out *Outbox) {
 	case ev.Message.Code == codes.Changed && d.state == handshaking:
 		d.finish(now, ev.Message.Payload, out)
 	case ev.Message.Code == codes.Content && d.state == fetching:
-		d.pin(now, ev.Message.Payload, out)
+		d.trust(now, ev.Message.Payload, out)
 	default:
 		d.failure(now, &HintError{ev.Message.Code})
 	}
@@ -186,28 +193,6 @@ func (d *Device) retry(now time.Time, out *Outbox) {
 		err = d.post(now, out)
 	}
 	if err != nil {
-		d.end(err)
-	}
-}
-
-// pin takes a fetched credential if it is the one of the fingerprint.
-func (d *Device) pin(now time.Time, credS []byte, out *Outbox) {
-	sum := sha256.Sum256(credS)
-	if subtle.ConstantTimeCompare(sum[:], d.cfg.Fingerprint[:]) != 1 {
-		d.failure(now, ErrFingerprint)
-		return
-	}
-	cred, err := handshake.ParseServerCredential(bytes.Clone(credS))
-	if err != nil {
-		d.end(fmt.Errorf("the pinned fingerprint is of a key that cannot be used: %w", err))
-		return
-	}
-	if cred.Suite() != d.cfg.Suite {
-		d.end(fmt.Errorf("the pinned fingerprint is of a key of suite %d, configured is %d", cred.Suite(), d.cfg.Suite))
-		return
-	}
-	d.cfg.Server, d.hints = cred, 0
-	if err := d.initiate(now, out); err != nil {
 		d.end(err)
 	}
 }

@@ -91,6 +91,8 @@ func RestoreDevice(now time.Time, cfg DeviceConfig, state []byte) (*Device, erro
 		idle = earliestSpan(DefaultIdleTimeout, cfg.IdleTimeout)
 	}
 	switch {
+	case cfg.Verify != nil && d.trusted() == nil:
+		return nil, fmt.Errorf("%w: the server's credential is not valid any more", ErrState)
 	case s.Suite != cfg.Suite || s.Server != d.fingerprint() || !bytes.Equal(s.Identity, cfg.identity()):
 		return nil, fmt.Errorf("%w: it is of another server or identity", ErrState)
 	case now.Sub(d.heard) >= idle || now.Before(d.heard.Add(-clockSkew)):

@@ -27,7 +27,7 @@ func TestFetchByFingerprint(t *testing.T) {
 
 // TestHintsEndAnAttempt: four unsealed failures, each under a new tag after a longer pause.
 func TestHintsEndAnAttempt(t *testing.T) {
-	other := func(c *ServerConfig) { c.Keys = c.Keys[:0] }
+	other := func(c *ServerConfig) { c.Identities = nil }
 	p := newPair(t, newTestServer(other), deviceConfig(handshake.ModeKEM))
 	p.run()
 	p.pass(HandshakeTimeout)

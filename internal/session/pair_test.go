@@ -35,7 +35,7 @@ var errStranger = errors.New("stranger")
 func newTestServer(change func(*ServerConfig)) *Server {
 	serverKey, deviceKey := testKeys()
 	cfg := ServerConfig{
-		Keys: []*handshake.PrivateKey{serverKey},
+		Identities: []handshake.Identity{serverKey.Identity()},
 		Authorize: func(_ handshake.Suite, c handshake.ClientCredential) (Client, error) {
 			switch {
 			case c.Mode == handshake.ModeNone:

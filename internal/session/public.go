@@ -11,13 +11,21 @@ import (
 
 // A public is what the plain lane serves by GET (docs/protocol.md section 7).
 type public struct {
-	credentials map[string][]byte // cred_S by suite
+	pinned map[string][]byte // cred_S by suite
+	tokens map[string][]byte // in its certified form
 }
 
-func newPublic(keys []*handshake.PrivateKey) *public {
-	p := &public{credentials: make(map[string][]byte)}
-	for _, k := range keys {
-		p.credentials[strconv.Itoa(int(k.Suite()))] = k.ServerCredential().Bytes()
+// newPublic takes the first of each suite: the one that devices are to know.
+func newPublic(ids []handshake.Identity) *public {
+	p := &public{pinned: make(map[string][]byte), tokens: make(map[string][]byte)}
+	for _, id := range ids {
+		suite := strconv.Itoa(int(id.Suite()))
+		if p.pinned[suite] == nil {
+			p.pinned[suite] = id.Pinned().Bytes()
+		}
+		if token := id.Token(); token != nil && p.tokens[suite] == nil {
+			p.tokens[suite] = token.Bytes()
+		}
 	}
 	return p
 }
@@ -25,18 +33,30 @@ func newPublic(keys []*handshake.PrivateKey) *public {
 // wellKnown is in link format (RFC 6690).
 const wellKnown = `</hs>;rt="pqcoap.hs";ct=60`
 
-// get answers GET /hs?s=SUITE and GET /.well-known/core.
+// get answers GET /hs?s=SUITE, with f=cwt for the certified form, and GET /.well-known/core.
 func (p *public) get(path, query []string) (body []byte, format message.MediaType, found bool) {
 	switch strings.Join(path, "/") {
 	case ".well-known/core":
 		return []byte(wellKnown), message.AppLinkFormat, true
 	case "hs":
-		for _, q := range query {
-			if suite, ok := strings.CutPrefix(q, "s="); ok {
-				body, found = p.credentials[suite]
-				return body, message.AppCBOR, found
-			}
-		}
+		return p.credential(query)
 	}
 	return nil, 0, false
+}
+
+func (p *public) credential(query []string) (body []byte, format message.MediaType, found bool) {
+	forms, suite := p.pinned, ""
+	for _, q := range query {
+		name, value, _ := strings.Cut(q, "=")
+		switch {
+		case name == "s" && suite == "":
+			suite = value
+		case name == "f" && value == "cwt":
+			forms = p.tokens
+		case name == "f":
+			return nil, 0, false
+		}
+	}
+	body, found = forms[suite]
+	return body, message.AppCBOR, found
 }

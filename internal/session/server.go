@@ -5,8 +5,11 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/plgd-dev/go-coap/v3/message"
+
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/admission"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -17,20 +20,20 @@ type Client struct {
 	PSK  *handshake.PSK       // mode psk
 }
 
-// An Authorizer decides about the credential that a sealed_1 named. It runs off the packet
-// loop, many at once. An error that is a *handshake.Refusal says what the device is told;
+// An Authorizer decides about the credential that a sealed_1 named: where that has a Token, it
+// verifies that, and returns the key in it. Once a session is open, and to resume one, it is
+// asked by DeviceID. It runs off the packet loop, many at once. An error that is a *handshake.Refusal says what the device is told;
 // any other error is told as "credential not accepted".
 type Authorizer func(suite handshake.Suite, c handshake.ClientCredential) (Client, error)
 
 // Default limits of a ServerConfig.
 const (
-	DefaultMaxHalfOpen    = 4096
-	DefaultMaxSessions    = 1 << 20
-	DefaultIdleTimeout    = 48 * time.Hour // docs/protocol.md section 15
-	halfOpenTimeout       = 60 * time.Second
-	digestMemory          = 60 * time.Second // after confirmation
-	busyRetry             = 5 * time.Second
-	halfOpenSharePrefixes = 8 // a prefix may hold one part in 8 of the half-open sessions
+	DefaultMaxHalfOpen = 4096
+	DefaultMaxSessions = 1 << 20
+	DefaultIdleTimeout = 48 * time.Hour // docs/protocol.md section 15
+	halfOpenTimeout    = 60 * time.Second
+	digestMemory       = 60 * time.Second // after confirmation
+	busyRetry          = 5 * time.Second
 )
 
 // DefaultLimits of resumption (docs/protocol.md section 15).
@@ -39,9 +42,9 @@ var DefaultLimits = handshake.Limits{Lifetime: 30 * 24 * time.Hour, Small: 16, S
 // ServerConfig is what a Server needs. The secrets are random and outlive restarts.
 type ServerConfig struct {
 	handshake.Unprintable
-	Keys      []*handshake.PrivateKey // one for each suite offered
-	Authorize Authorizer
-	Rand      io.Reader
+	Identities []handshake.Identity // of the suites offered; see [handshake.NewResponder] for their order
+	Authorize  Authorizer
+	Rand       io.Reader
 
 	Echo       *coap.EchoKeys
 	AlwaysEcho bool
@@ -60,6 +63,8 @@ type ServerConfig struct {
 	MaxSessions   int                     // 0: DefaultMaxSessions
 	IdleTimeout   time.Duration           // 0: DefaultIdleTimeout
 
+	Admission admission.Config // zero: admission.Default
+
 	pool *coap.Pool // of all sessions
 }
 
@@ -75,6 +80,9 @@ func (c *ServerConfig) setDefaults() {
 	}
 	if c.Limits == (handshake.Limits{}) {
 		c.Limits = DefaultLimits
+	}
+	if c.Admission == (admission.Config{}) {
+		c.Admission = admission.Default
 	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = DefaultIdleTimeout
@@ -99,10 +107,11 @@ type Server struct {
 	handshake.Unprintable
 	cfg       ServerConfig
 	responder *handshake.Responder
+	public    *public
 	lane      *coap.Lane
 	sessions  sessionTable
 	pending   map[digest]*Session // by m1, while its m2 is remembered
-	resets    bucket
+	gate      gate
 	begun     uint64 // sessions, ever
 	timers    timerHeap
 	scrap     coap.Batch
@@ -115,17 +124,30 @@ type Server struct {
 func NewServer(cfg ServerConfig) *Server {
 	cfg.setDefaults()
 	s := &Server{
-		cfg:       cfg,
-		responder: handshake.NewResponder(cfg.Keys...),
-		sessions:  newSessionTable(cfg.Rand),
-		pending:   make(map[digest]*Session),
+		cfg:      cfg,
+		sessions: newSessionTable(cfg.Rand),
+		gate:     newGate(&cfg.Admission, cfg.Rand),
+		pending:  make(map[digest]*Session),
 	}
 	s.lane = coap.NewLane(coap.LaneConfig{
 		Echo:       cfg.Echo,
 		AlwaysEcho: cfg.AlwaysEcho,
-		Get:        newPublic(cfg.Keys).get,
+		Get:        s.Public,
+		Answer:     s.gate.answers.Take,
 	})
+	s.SetIdentities(cfg.Identities)
 	return s
+}
+
+// SetIdentities replaces the identities: what they were is not known any more. Work that is
+// handed out goes on with those it has.
+func (s *Server) SetIdentities(ids []handshake.Identity) {
+	s.responder, s.public = handshake.NewResponder(ids...), newPublic(ids)
+}
+
+// Public is what the plain lane serves by GET, for those who ask in a session.
+func (s *Server) Public(path, query []string) (body []byte, format message.MediaType, found bool) {
+	return s.public.get(path, query)
 }
 
 // Receive takes a datagram and changes it in place.

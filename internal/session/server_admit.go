@@ -8,7 +8,7 @@ import (
 	"github.com/pqcoap/pqcoap/handshake"
 )
 
-// Credential is what the device was let in with.
+// Credential is what the device was let in with: of one that has shown a token, its DeviceID.
 func (s *Session) Credential() handshake.ClientCredential { return s.credential }
 
 // Admits tells whether a client, which the Authorizer has returned for Credential, is still who

@@ -12,8 +12,7 @@ import (
 
 // Defaults and constants of a Lane (docs/protocol.md sections 7 and 15).
 const (
-	DefaultMaxBody        = 9216 // the largest m1
-	DefaultDecapsulations = 1000 // a second, for addresses not proven
+	DefaultMaxBody = 9216 // the largest m1
 
 	entryIdle = 60 * time.Second  // after the last new block
 	entryLife = 247 * time.Second // EXCHANGE_LIFETIME, RFC 7252 section 4.8.2
@@ -47,15 +46,17 @@ type LaneConfig struct {
 	// options. It is called only for a proven address.
 	Get func(path, query []string) (body []byte, format message.MediaType, found bool)
 
-	MaxBody        int // bytes of a body: DefaultMaxBody
-	Unproven       PoolLimits
-	Proven         PoolLimits
-	Decapsulations int // transfers of unproven addresses handed out a second
+	// Answer tells whether an address gets an answer that belongs to no transfer: an Echo, an
+	// error, a representation. Without a word, what it sent was lost. nil: always.
+	Answer func(now time.Time, to netip.Addr) bool
+
+	MaxBody  int // bytes of a body: DefaultMaxBody
+	Unproven PoolLimits
+	Proven   PoolLimits
 }
 
 func (c *LaneConfig) setDefaults() {
 	setDefault(&c.MaxBody, DefaultMaxBody)
-	setDefault(&c.Decapsulations, DefaultDecapsulations)
 	c.Unproven.setDefaults(DefaultUnproven)
 	c.Proven.setDefaults(DefaultProven)
 }
@@ -83,6 +84,7 @@ type LaneStats struct {
 	Evicted      uint64 // entries that made room for others
 	Expired      uint64
 	Unsent       uint64 // answers larger than their bound
+	Withheld     uint64 // answers that LaneConfig.Answer did not allow
 
 	Entries  int // now
 	Unproven int // of these, in the unproven pool
@@ -104,7 +106,6 @@ type Lane struct {
 	expiry   expiryHeap
 	unproven pool
 	proven   pool
-	budget   budget
 	stats    LaneStats
 	nextID   uint16 // of NON messages
 	in       Message
@@ -120,7 +121,6 @@ func NewLane(config LaneConfig) *Lane {
 		entries:  make(map[laneKey]*laneEntry),
 		unproven: newPool(config.Unproven),
 		proven:   newPool(config.Proven),
-		budget:   budget{limit: config.Decapsulations},
 	}
 }
 

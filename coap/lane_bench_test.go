@@ -25,7 +25,7 @@ func BenchmarkLaneFlood(b *testing.B) {
 
 // BenchmarkLaneTransfer is a body of 3 blocks, its answer of 2 and one pull.
 func BenchmarkLaneTransfer(b *testing.B) {
-	lane := NewLane(LaneConfig{Echo: testEcho(), Decapsulations: 1 << 30})
+	lane := NewLane(LaneConfig{Echo: testEcho()})
 	var datagrams [][]byte
 	for _, m := range append(upload(testBody(2500, 1), maxSZX), pullOf(1, maxSZX)) {
 		d, err := Append(nil, &m)

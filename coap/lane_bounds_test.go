@@ -122,28 +122,40 @@ func TestLaneBrought(t *testing.T) {
 	}
 }
 
-// TestLaneBudget: beyond its decapsulations a second the lane asks for an Echo, with which
-// the transfer that is complete goes on.
-func TestLaneBudget(t *testing.T) {
-	s := newStranger(t, LaneConfig{Decapsulations: 3})
-	body := []byte("m1, whole")
-	for n := range 3 {
-		s.from = address(n, 0)
-		s.completes(hs(body), body)
+// TestLaneWithheld: what belongs to no transfer is answered while there is leave to, and what
+// belongs to one always.
+func TestLaneWithheld(t *testing.T) {
+	left, asked := 0, (*stranger)(nil)
+	s := newStranger(t, LaneConfig{Answer: func(now time.Time, to netip.Addr) bool {
+		if !now.Equal(asked.now) || to != asked.from.Addr() {
+			t.Errorf("asked for %v at %v", to, now)
+		}
+		left--
+		return left >= 0
+	}})
+	asked = s
+	get := Message{Code: codes.GET, Options: message.Options{{ID: message.URIPath, Value: []byte("hs")}, s.echo()}}
+	other := Message{Code: codes.GET, Options: message.Options{{ID: message.URIPath, Value: []byte("x")}}}
+	ping := []byte{0x40, 0, 1, 2}
+	all := func() (n int) {
+		for _, m := range []Message{get, other, pullOf(0, 2)} {
+			got, _ := s.send(m)
+			n += len(got)
+		}
+		got, _ := s.raw(ping)
+		return n + len(got)
 	}
-	s.from = address(9, 0)
-	padded := hs(testBody(64, 1))
-	if a := s.want(padded, codes.Unauthorized); !hasEcho(a) {
-		t.Error("4.01 without an Echo")
+	for _, leave := range []int{4, 2, 0} {
+		left = leave
+		before := s.lane.Stats().Withheld
+		if n := all(); n != leave {
+			t.Errorf("%d answers with leave for %d", n, leave)
+		}
+		if got := s.lane.Stats().Withheld - before; got != uint64(4-leave) {
+			t.Errorf("%d counted as withheld, want %d", got, 4-leave)
+		}
 	}
-	s.want(padded, codes.Unauthorized)
-	proof := padded
-	proof.Options = append(proof.Options, s.echo())
-	s.completes(proof, testBody(64, 1))
-	s.from = address(10, 0)
-	s.want(padded, codes.Unauthorized)
-	s.now = s.now.Add(time.Second)
-	s.completes(padded, testBody(64, 1))
+	s.want(upload(testBody(100, 1), 2)[0], codes.Continue)
 }
 
 // TestLaneEntries: a flood of blocks makes as many entries as the pool may have, takes

@@ -12,7 +12,7 @@ import (
 // smallLane is a Lane whose limits are soon reached.
 func smallLane() LaneConfig {
 	limits := PoolLimits{Entries: 6, Bytes: 2000, PrefixEntries: 3}
-	return LaneConfig{MaxBody: 500, Unproven: limits, Proven: limits, Decapsulations: 5}
+	return LaneConfig{MaxBody: 500, Unproven: limits, Proven: limits}
 }
 
 // TestLaneRandom sends valid requests of many addresses in any order, with loss of time

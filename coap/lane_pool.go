@@ -136,21 +136,3 @@ func prefixOf(addr netip.Addr) netip.Prefix {
 	prefix, _ := addr.Prefix(bits) // fails for no valid address
 	return prefix
 }
-
-// A budget is a number of things that may be done in a second.
-type budget struct {
-	limit int
-	used  int
-	since time.Time
-}
-
-func (b *budget) take(now time.Time) bool {
-	if now.Sub(b.since) >= time.Second {
-		b.since, b.used = now, 0
-	}
-	if b.used >= b.limit {
-		return false
-	}
-	b.used++
-	return true
-}

@@ -185,8 +185,6 @@ func (l *Lane) progress(v *visit, e *laneEntry, p *posted) *Transfer {
 		l.stats.Ignored++
 	case !e.body.complete():
 		l.proceed(v, e, p)
-	case !e.proven && !l.budget.take(v.now):
-		l.demandEcho(v, e)
 	default:
 		e.transfer = l.ticket(v, e, p)
 		l.stats.Transfers++

@@ -81,10 +81,21 @@ func (l *Lane) addUint(id message.OptionID, v uint32) {
 // reply answers within an entry, or, where e is nil, with no more than was brought.
 func (l *Lane) reply(v *visit, e *laneEntry, r *response) {
 	if e == nil {
-		l.send(&v.head, r, v.size, v.out)
+		if l.allowed(v) {
+			l.send(&v.head, r, v.size, v.out)
+		}
 		return
 	}
 	e.sent += l.send(&v.head, r, e.allowance(), v.out)
+}
+
+// allowed asks for an answer outside of a transfer.
+func (l *Lane) allowed(v *visit) bool {
+	if l.config.Answer == nil || l.config.Answer(v.now, v.from.Addr()) {
+		return true
+	}
+	l.stats.Withheld++
+	return false
 }
 
 // refuse answers a request with a code and no more.
@@ -117,7 +128,9 @@ func (l *Lane) freshEcho(v *visit) []byte {
 
 // reset answers a CoAP ping (RFC 7252 section 4.3).
 func (l *Lane) reset(v *visit) {
-	l.empty(v, nil, message.Reset)
+	if l.allowed(v) {
+		l.empty(v, nil, message.Reset)
+	}
 }
 
 // empty answers with an Empty message.

@@ -103,6 +103,9 @@ func (l *Lane) get(v *visit, m *Message) {
 }
 
 func (l *Lane) represent(v *visit, m *Message, b Block, content representation, format message.MediaType) {
+	if !l.allowed(v) {
+		return
+	}
 	r := response{code: codes.Content, etag: content.etag, maxAge: publicAge}
 	for _, o := range m.Options {
 		if o.ID == message.ETag && bytes.Equal(o.Value, content.etag) {

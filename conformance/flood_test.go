@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -67,34 +66,36 @@ func TestAmplification(t *testing.T) {
 	})
 }
 
-// TestUnprovenPool: under a flood of transfers from addresses that prove nothing the server
-// comes to demand Echo. A device that knows nothing loses one round trip, one that has an Echo
-// nothing, and what is kept for the flood has a bound.
-func TestUnprovenPool(t *testing.T) {
-	scenario(t, quiet, func(t *testing.T, w *world) {
-		block := recordM1(w)[0]
-		cfg := config(handshake.XWing, handshake.ModeKEM)
-		cfg.Memory = new(node.Memory)
-		w.mustDial(cfg).Close() // is given an Echo
-		for i := range 20000 {
-			from := fmt.Sprintf("203.%d.%d.%d:5683", i>>8&255, i&255, i%7+1)
-			w.net.Inject(netip.MustParseAddrPort(from), serverAddr, block)
-		}
-		time.Sleep(rtt)
-		start := time.Now()
-		c := w.mustDial(cfg)
-		if got := time.Since(start).Round(rtt / 10); got != rtt {
-			t.Errorf("with an Echo the handshake took %v, want one round trip of %v", got, rtt)
-		}
-		c.Close()
-		stranger := config(handshake.XWing, handshake.ModePSK)
-		start = time.Now()
-		c = w.mustDial(stranger)
-		if got := time.Since(start).Round(rtt / 10); got != 2*rtt {
-			t.Errorf("without an Echo the handshake took %v, want two round trips of %v", got, rtt)
-		}
-		c.Close()
-		stats := w.server.LaneStats()
-		t.Logf("%+v", stats)
-	})
+// TestKnownUnderFlood: whatever ten thousand addresses send, each of a network of its own, a device
+// with a ticket is in after two round trips, also from an address that proves nothing, one with an
+// Echo after one, and one with nothing after two. What the server holds is bounded.
+func TestKnownUnderFlood(t *testing.T) {
+	for _, name := range []string{"no Echo", "wrong Echo", "junk m1", "same m1", "half-open", "junk ticket", "unknown ID", "valid ID", "fragments"} {
+		t.Run(name, func(t *testing.T) {
+			underFlood(t, name, attacker, func(f *flood, sleeper, known, stranger node.Config) {
+				moved := netip.MustParseAddrPort("203.0.113.80:40000")
+				ticket, echo := f.trips(sleeper, moved), f.trips(known, deviceAddr)
+				none := f.trips(stranger, netip.MustParseAddrPort("203.0.113.90:40000"))
+				t.Logf("round trips: by ticket %.1f, by Echo %.1f, by nothing %.1f", ticket, echo, none)
+				if ticket > 2 || echo > 1 || none > 2.05 {
+					t.Error("want two, one and two at most")
+				}
+			})
+		})
+	}
+}
+
+// TestNeighbourUnderFlood: where the attackers sit in the network of the device, some of them at its
+// address, and can prove that, it gets in by a ticket and an Echo as ever.
+func TestNeighbourUnderFlood(t *testing.T) {
+	for _, name := range []string{"no Echo", "junk m1", "half-open", "junk ticket", "unknown ID"} {
+		t.Run(name, func(t *testing.T) {
+			underFlood(t, name, neighbour, func(f *flood, sleeper, known, _ node.Config) {
+				sleeper.Memory = known.Memory
+				if ticket := f.trips(sleeper, deviceAddr); ticket > 1 {
+					t.Errorf("%.1f round trips, want one", ticket)
+				}
+			})
+		})
+	}
 }

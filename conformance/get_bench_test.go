@@ -79,7 +79,10 @@ func loopback(b *testing.B) *net.UDPConn {
 // benchServer runs a server on loopback, for devices that authorize knows.
 func benchServer(b *testing.B, h coap.Handler) (addr string, stop func()) {
 	id := keys()
-	srv, err := server.New(server.Config{Keys: []*handshake.PrivateKey{id.server[handshake.XWing]}, Authorize: authorize, Handler: h})
+	srv, err := server.New(server.Config{
+		Keys: []*handshake.PrivateKey{id.server[handshake.XWing]}, Authorize: authorize, Handler: h,
+		Admission: server.Admission{Burst: 1}, // no bounds
+	})
 	if err != nil {
 		b.Fatal(err)
 	}

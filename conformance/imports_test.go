@@ -66,7 +66,7 @@ func leafOf(path string) string {
 
 // pure reports whether code there gets time and randomness as arguments and does no I/O.
 func pure(path string) bool {
-	return leafOf(path) != "" || within(path, "internal/session")
+	return leafOf(path) != "" || within(path, "internal/session", "internal/admission")
 }
 
 // violations returns each import that breaks a rule of the layout.
@@ -106,8 +106,10 @@ func forbiddenOurs(path, own string) string {
 		return "a leaf imports nothing of ours"
 	case within(path, "coap/gocoap") && own != "coap":
 		return "the adapter imports coap only"
-	case within(path, "internal/session") && leafOf(own) == "" && !within(own, path):
-		return "internal/session imports the leaves only"
+	case within(path, "internal/admission") && own != path:
+		return "internal/admission imports nothing of ours"
+	case within(path, "internal/session") && leafOf(own) == "" && !within(own, path, "internal/admission"):
+		return "internal/session imports the leaves and internal/admission only"
 	case within(path, "internal") && leafOf(own) == "" && !within(own, "internal"):
 		return "internal packages import leaves and each other only"
 	case within(path, "node") && within(own, "server"):

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/admission"
 	"github.com/pqcoap/pqcoap/internal/session"
 )
 
@@ -23,6 +24,13 @@ type Authorizer = session.Authorizer
 
 // Limits are how long a device may resume sessions: see [handshake.Limits].
 type Limits = handshake.Limits
+
+// Admission bounds what a server takes on: handshakes, answers and requests, in all, for each
+// address prefix and for each device. A server that is asked for more says when to come again.
+type Admission = admission.Config
+
+// DefaultAdmission is that of a Config without one.
+var DefaultAdmission = admission.Default
 
 // An Update says when sessions replace their keys before they have to.
 type Update = session.Update
@@ -61,6 +69,7 @@ type Config struct {
 	IdleTimeout   time.Duration // 0: 48 h
 	Workers       int           // for public-key operations; 0: one a core
 	MaxHandlers   int           // at work at once; 0: 1024
+	Admission     Admission     // zero: DefaultAdmission
 
 	dir *Dir // whose files are kept while the server runs; nil: none
 }

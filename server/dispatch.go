@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/plgd-dev/go-coap/v3/message"
+
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
@@ -19,6 +21,23 @@ func (s *Server) open(opened *session.Session) {
 		p.Handler = front.Enrolling(opened.Credential().ID)
 	}
 	opened.Owner = p
+}
+
+// request gives a request to its endpoint, if its device may ask so much. The caller holds the
+// lock.
+func (s *Server) request(now time.Time, ev session.Event) {
+	if wait := s.engine.Spend(now, ev.Session); wait > 0 {
+		s.engine.Respond(now, ev.Session, ev.ID, tooMany(wait), nil, &s.out)
+		return
+	}
+	endpointOf(ev.Session).Take(now, ev)
+}
+
+// tooMany is a 4.29 (RFC 8516): its Max-Age is for how long the device is to be quiet.
+func tooMany(wait time.Duration) coap.Message {
+	m := coap.Message{Code: coap.TooManyRequests}
+	m.Options = message.Options{{ID: message.MaxAge, Value: []byte{byte(min(255, wait/time.Second+1))}}}
+	return m
 }
 
 // endpointOf is that of a session which has opened.

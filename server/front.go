@@ -101,10 +101,10 @@ func (d *Dir) answer(now time.Time, device *registry.Device) (a issued, err erro
 		return a, nil
 	}
 	a.Authority, a.Issuer, a.Server = own.Trust.Key.Bytes(), own.Trust.Issuer, own.Claims.Subject
-	if !settings.MayIssue || st.ca.Issuer == nil || own.Trust != st.ca.Own {
+	if !settings.Authority.MayIssue || st.ca.Issuer == nil || own.Trust != st.ca.Own {
 		return a, nil
 	}
-	token, claims, err := st.ca.Issue(now, cwt.UsageDevice, device.Name, device.PublicKey, settings.deviceLifetime())
+	token, claims, err := st.ca.Issue(now, cwt.UsageDevice, device.Name, device.PublicKey, settings.Authority.deviceLifetime())
 	if err != nil {
 		return a, err
 	}

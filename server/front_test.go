@@ -105,7 +105,7 @@ func readAnswer(t *testing.T, m coap.Message) (a answered) {
 // with a credential. The code gives nothing else, and nobody else anything.
 func TestEnrollByCode(t *testing.T) {
 	onBench(t, func(t *testing.T, w *bench) {
-		d := w.fleet(t, "name = \"gateway\"\n[group.meters]\nallow = [\"GET /x\"]\n")
+		d := w.fleet(t, "[authority]\nname = \"gateway\"\n[group.meters]\nallow = [\"GET /x\"]\n")
 		code, err := d.Devices.Invite(registry.Invitation{Name: "b", Suite: handshake.MLKEM512, Groups: []string{"meters"}})
 		if err != nil {
 			t.Fatal(err)
@@ -186,7 +186,7 @@ func TestCodeDisturbsNobody(t *testing.T) {
 func TestCredentialExpires(t *testing.T) {
 	for _, renews := range []bool{false, true} {
 		onBench(t, func(t *testing.T, w *bench) {
-			d := w.fleet(t, "device_lifetime = 2\n")
+			d := w.fleet(t, "[authority]\ndevice_lifetime = 2\n")
 			key, start := newDeviceKey(t, handshake.MLKEM512), time.Now()
 			token := tokenFor(t, issuerOf(t, d.Path, "fleet"), start, cwt.UsageDevice, "b", key.Public())
 			in := w.dial(session.DeviceConfig{Server: w.key.ServerCredential(), Key: key, Token: []byte(token.Token)})
@@ -224,7 +224,7 @@ func isRefusal(err error) bool {
 
 func TestRenewRefused(t *testing.T) {
 	onBench(t, func(t *testing.T, w *bench) {
-		d := w.fleet(t, "may_issue = false\n")
+		d := w.fleet(t, "[authority]\nmay_issue = false\n")
 		_, key := testKeys()
 		psk, err := handshake.GeneratePSK(rand.Reader)
 		if err != nil {

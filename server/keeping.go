@@ -17,7 +17,7 @@ const renewAgain = time.Minute
 
 // renew makes what credentials of its own the server of a folder lacks, and reads all anew then.
 func (d *Dir) renew(now time.Time) error {
-	settings := d.settings()
+	settings := &d.settings().Authority
 	renewed, err := d.standing.Load().renew(d.Path, d.opener, settings.Name, settings.serverLifetime(), now)
 	if err != nil || len(renewed) == 0 {
 		return err

@@ -104,7 +104,7 @@ func wantServerKey(t *testing.T, d *Dir, key *handshake.PrivateKey) {
 // over; devices that have the one before are let in by it until then.
 func TestServerRenews(t *testing.T) {
 	onBench(t, func(t *testing.T, w *bench) {
-		d := w.fleet(t, "server_lifetime = 3\nname = \"gateway\"\n")
+		d := w.fleet(t, "[authority]\nserver_lifetime = 3\nname = \"gateway\"\n")
 		_, key := testKeys()
 		device := registry.Device{Name: "a", Suite: handshake.MLKEM512, PublicKey: key.Public(), Enrolled: time.Now()}
 		if err := d.Devices.Enroll(device); err != nil {

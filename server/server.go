@@ -31,7 +31,6 @@ type Server struct {
 	log    *slog.Logger
 	ctx    context.Context // of the handlers
 	cancel context.CancelFunc
-	work   chan *session.Work
 	tasks  sync.WaitGroup // workers and handlers
 
 	audit     atomic.Pointer[audit.Log] // nil: none
@@ -44,14 +43,12 @@ type Server struct {
 	owner    *endpoint.Owner
 	out      session.Outbox
 	timer    *alarm.Alarm
+	work     workshop
 	queue    queue
 	checked  time.Time // when Recheck was last called
 	draining bool
 	closed   bool
 }
-
-// workQueue is how many m1 may wait for a worker: some 50 ms of work for one core.
-const workQueue = 128
 
 // errorPause keeps a socket that reports an error at each read from taking all of a core.
 const errorPause = 10 * time.Millisecond
@@ -78,7 +75,8 @@ func New(cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, work: make(chan *session.Work, workQueue)}
+	s := &Server{cfg: cfg, log: cfg.Log}
+	s.work = newWorkshop(&s.mu)
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -113,6 +111,7 @@ func newEngine(cfg *Config, handler coap.Handler) *session.Server {
 		MaxHalfOpen:   cfg.MaxHalfOpen,
 		MaxSessions:   cfg.MaxSessions,
 		IdleTimeout:   cfg.IdleTimeout,
+		Admission:     cfg.Admission,
 	})
 }
 
@@ -212,23 +211,6 @@ func (s *Server) tick() {
 	}
 }
 
-// worker runs public-key operations.
-func (s *Server) worker() {
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case w := <-s.work:
-			w.Run()
-			s.mu.Lock()
-			now := time.Now()
-			s.engine.Done(now, w, &s.out)
-			s.flush(now)
-			s.mu.Unlock()
-		}
-	}
-}
-
 // flush takes the engine's events, sends, and arms the timer. The caller holds the lock.
 func (s *Server) flush(now time.Time) {
 	for ev, ok := s.engine.Next(); ok; ev, ok = s.engine.Next() {
@@ -259,6 +241,8 @@ func (s *Server) take(now time.Time, ev session.Event) {
 		s.deliver(now, ev.Session.Device())
 	case session.EventRefused:
 		s.auditRefused(now, ev.Refused)
+	case session.EventRequest:
+		s.request(now, ev)
 	case session.EventHeard:
 		s.deliver(now, ev.Session.Device())
 	case session.EventDue:
@@ -270,19 +254,6 @@ func (s *Server) take(now time.Time, ev session.Event) {
 	default:
 		endpointOf(ev.Session).Take(now, ev)
 	}
-}
-
-// hand gives work to the workers, if they have time for it.
-func (s *Server) hand(now time.Time, w *session.Work) {
-	if !s.draining {
-		select {
-		case s.work <- w:
-			return
-		default:
-		}
-	}
-	w.Busy() // the device comes again in a while
-	s.engine.Done(now, w, &s.out)
 }
 
 // sessionAttrs identifies a session in the log, without secrets.

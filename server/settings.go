@@ -38,13 +38,10 @@ type Settings struct {
 	SaveSessions bool `toml:"save_sessions"` // over a planned restart
 	DrainTimeout int  `toml:"drain_timeout"` // s
 
-	Name           string `toml:"name"`            // in its credential of an authority
-	MayIssue       bool   `toml:"may_issue"`       // credentials for devices
-	DeviceLifetime int    `toml:"device_lifetime"` // hours
-	ServerLifetime int    `toml:"server_lifetime"` // hours
-
-	Groups map[string]Group `toml:"group"` // by name
-	Routes []upstream.Route `toml:"route"` // where requests go that the server does not answer itself
+	Limits    LimitSettings     `toml:"limits"`    // what the server takes on
+	Authority AuthoritySettings `toml:"authority"` // credentials of an authority
+	Groups    map[string]Group  `toml:"group"`     // by name
+	Routes    []upstream.Route  `toml:"route"`     // where requests go that the server does not answer itself
 }
 
 // limits are those of resumption.
@@ -58,11 +55,6 @@ func (s *Settings) limits() Limits {
 
 // rotation is the age of a ticket key at which it is followed by another; 0: never.
 func (s *Settings) rotation() time.Duration { return time.Duration(s.TicketRotation) * time.Hour }
-
-// deviceLifetime and serverLifetime are those of credentials.
-func (s *Settings) deviceLifetime() time.Duration { return time.Duration(s.DeviceLifetime) * time.Hour }
-
-func (s *Settings) serverLifetime() time.Duration { return time.Duration(s.ServerLifetime) * time.Hour }
 
 func (s *Settings) update() Update {
 	return Update{Age: time.Duration(s.UpdateAfterHours) * time.Hour, Records: uint64(s.UpdateAfterRecords)}

@@ -132,6 +132,7 @@ func (s *Server) end(sessions func(now time.Time) error) error {
 		return ErrClosed
 	}
 	s.closed = true
+	s.work.more.Broadcast()
 	s.cancel()
 	s.queue.close()
 	if s.socket == nil {

@@ -9,6 +9,7 @@ import (
 type Stats struct {
 	session.ServerStats
 	Queue QueueStats
+	Work  WorkStats
 }
 
 // QueueStats counts the requests of [Server.Queue].
@@ -30,7 +31,7 @@ type QueueStats struct {
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Stats{ServerStats: s.engine.Stats(), Queue: s.queue.counted()}
+	return Stats{ServerStats: s.engine.Stats(), Queue: s.queue.counted(), Work: s.work.stats()}
 }
 
 // LaneStats counts what the plain lane has seen since New.

@@ -50,6 +50,7 @@ func servePQCoAP(kind pqcoapKind) func() (peer, error) {
 			Authorize:  p.authorize,
 			Handler:    coap.HandlerFunc(answerPQCoAP),
 			AlwaysEcho: kind.echo,
+			Admission:  server.Admission{Burst: 1}, // no bounds
 		})
 		if err != nil {
 			return nil, err

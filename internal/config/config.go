@@ -69,14 +69,18 @@ type Table struct {
 type Form uint8
 
 const (
-	Array Form = iota // [[name]], any number of times
-	Named             // [name.X], each X once
+	Array  Form = iota // [[name]], any number of times
+	Named              // [name.X], each X once
+	Single             // [name], once; its keys have defaults
 )
 
 // Header is how the table begins in a file.
 func (t *Table) Header() string {
-	if t.Form == Named {
+	switch t.Form {
+	case Named:
 		return "[" + t.Name + ".NAME]"
+	case Single:
+		return "[" + t.Name + "]"
 	}
 	return "[[" + t.Name + "]]"
 }

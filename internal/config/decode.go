@@ -76,6 +76,10 @@ func (c *checker) table(t *Table, value any) {
 			return
 		}
 	case map[string]any:
+		if t.Form == Single {
+			c.keys(t, t.Name, value)
+			return
+		}
 		if t.Form == Named {
 			for _, name := range sorted(value) {
 				c.named(t, name, value[name])
@@ -134,9 +138,9 @@ func (c *checker) value(k *Key, path string, value any) {
 	}
 	switch {
 	case !ok:
-		c.add(path, "%s has the wrong type: want %s", k.Name, k.want())
+		c.add(path, "%s has the wrong type: want %s", path, k.want())
 	case !right:
-		c.add(path, "%s: want %s", k.Name, k.want())
+		c.add(path, "%s: want %s", path, k.want())
 	}
 }
 

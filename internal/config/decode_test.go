@@ -16,6 +16,7 @@ var sample = File{
 	},
 	Tables: []Table{
 		{Name: "route", Keys: []Key{{Name: "path", Kind: Text, Min: 1}, {Name: "upstream", Kind: Text, Max: 4}}, Example: "[[route]]\npath = \"/\""},
+		{Name: "limits", Form: Single, Keys: []Key{{Name: "most", Kind: Int, Default: 5, Max: 9}}},
 		{Name: "group", Form: Named, Keys: []Key{{Name: "allow", Kind: Texts, Min: 1, Max: 8}}, Example: "[group.a]"},
 	},
 }
@@ -28,6 +29,9 @@ type sampled struct {
 	Routes []struct {
 		Path string `toml:"path"`
 	} `toml:"route"`
+	Limits struct {
+		Most int `toml:"most"`
+	} `toml:"limits"`
 	Groups map[string]struct {
 		Allow []string `toml:"allow"`
 	} `toml:"group"`
@@ -42,7 +46,7 @@ func TestDecode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Listen != "x" || !v.On || v.Count != 3 || len(v.Routes) != 2 || v.Routes[1].Path != "/b" || v.Groups["a.b"].Allow[0] != "GET /" {
+	if v.Limits.Most != 5 || v.Listen != "x" || !v.On || v.Count != 3 || len(v.Routes) != 2 || v.Routes[1].Path != "/b" || v.Groups["a.b"].Allow[0] != "GET /" {
 		t.Errorf("%+v", v)
 	}
 	for path, want := range map[string]string{
@@ -65,22 +69,25 @@ func TestDecodeProblems(t *testing.T) {
 		"listen = \"\"":                            "line 1: listen: want text in quotes, not empty",
 		"echo = \"never\"":                         `line 1: echo: want "auto" or "always"`,
 		"lsiten = \"x\"":                           `line 1: unknown key "lsiten": did you mean listen?`,
-		"port = 1":                                 `line 1: unknown key "port": the keys are listen, echo, on, count, route, group`,
+		"port = 1":                                 `line 1: unknown key "port": the keys are listen, echo, on, count, route, limits, group`,
 		"[[rout]]\npath = \"/\"":                   `line 1: unknown key "rout": did you mean route?`,
 		"[[route]]\n\npaht = \"/\"":                `line 3: unknown key "route[0].paht": did you mean path?`,
 		"[[route]]\nto = 1":                        `line 2: unknown key "route[0].to": the keys are path, upstream`,
-		"[[route]]\n[[route]]\npath=1":             "line 3: path has the wrong type: want text in quotes, not empty",
+		"[[route]]\n[[route]]\npath=1":             "line 3: route[1].path has the wrong type: want text in quotes, not empty",
 		"[route]\npath = \"/\"":                    "line 1: route: want a table that begins with [[route]]",
 		"route = 1":                                "line 1: route: want a table that begins with [[route]]",
 		"[group]\nx = 1":                           "line 2: group: want a table that begins with [group.NAME]",
 		"[[group]]":                                "line 1: group: want a table that begins with [group.NAME]",
 		"[group.\"a b\"]":                          `line 1: [group.NAME]: a name has 1 to 64 letters, digits, "-", "_", "." and ":"`,
 		"[group.a]\nalow = []":                     `line 2: unknown key "group.a.alow": did you mean allow?`,
-		"[group.a]\nallow = [1]":                   "line 2: allow has the wrong type: want list of texts in quotes of 1 to 8 bytes",
-		"[group.a]\nallow = [\"\"]":                "line 2: allow: want list of texts in quotes of 1 to 8 bytes",
+		"[group.a]\nallow = [1]":                   "line 2: group.a.allow has the wrong type: want list of texts in quotes of 1 to 8 bytes",
+		"[group.a]\nallow = [\"\"]":                "line 2: group.a.allow: want list of texts in quotes of 1 to 8 bytes",
+		"[limits]\n\nmost = 10":                    "line 3: limits.most: want a whole number, 0 to 9",
+		"[limits]\nlow = 1":                        `line 2: unknown key "limits.low": the keys are most`,
+		"[[limits]]":                               "line 1: limits: want a table that begins with [limits]",
 		"count = 3\nlisten = ":                     "line 2: not TOML",
 		"count = 3\ncount = 3":                     "line 2: not TOML",
-		"x = \"\"\"\ncount = 1\n\"\"\"\ncount = 0": "line 1: unknown key \"x\": the keys are listen, echo, on, count, route, group\nline 4: count: want a whole number, 1 to 9 s",
+		"x = \"\"\"\ncount = 1\n\"\"\"\ncount = 0": "line 1: unknown key \"x\": the keys are listen, echo, on, count, route, limits, group\nline 4: count: want a whole number, 1 to 9 s",
 		"count = 0\non = 0":                        "line 1: count: want a whole number, 1 to 9 s\nline 2: on has the wrong type: want true or false",
 	} {
 		v := sampled{Count: 5}

@@ -44,21 +44,13 @@ var Server = File{
 			Doc: "Whether SIGTERM saves the sessions to sessions.cbor, encrypted, for the next start, so that devices go on as if nothing had been. If not, they are told that their session has ended."},
 		{Name: "drain_timeout", Kind: Int, Default: 10, Min: 0, Max: 3600, Unit: "seconds", Reload: true,
 			Doc: "How long requests under way have to be answered in, on SIGTERM."},
-		{Name: "name", Kind: Text, Default: "server", Min: 1, Max: 64, Reload: true,
-			Doc: "The server's name in its credential of an authority. A device that trusts an authority expects it: servers that must not stand in for each other need different names."},
-		{Name: "may_issue", Kind: Bool, Default: true, Reload: true,
-			Doc: "Whether devices get credentials of the folder's authority, where its private key is there: when they are enrolled by a code, and when they renew."},
-		{Name: "device_lifetime", Kind: Int, Default: 2160, Min: 1, Max: maxHours, Unit: "hours", Reload: true,
-			Doc: "How long a device's credential is good. Devices renew it when a third is left."},
-		{Name: "server_lifetime", Kind: Int, Default: 2160, Min: 1, Max: maxHours, Unit: "hours", Reload: true,
-			Doc: "How long the server's own credential is good. The server renews it when a third is left."},
 	},
-	Tables: []Table{groupTable, routeTable},
+	Tables: []Table{limitsTable, authorityTable, groupTable, routeTable},
 }
 
 var groupTable = Table{
 	Name: "group", Form: Named, Reload: true,
-	Doc: `What the devices of a group may ask for: methods or *, a space, and a path in which * stands for one segment and for the rest where it is last. A device without groups is in "default"; where that is not written, every enrolled device may ask for everything.`,
+	Doc: `What the devices of a group may ask for: methods or *, a space, and a path in which * stands for one segment and for the rest where it is last. A device without groups is in "default"; where that is not written, every enrolled device may ask for everything. A device without a name is in "anonymous", where that is written, or else in "default".`,
 	Keys: []Key{
 		{Name: "allow", Kind: Texts, Min: 1, Max: 512, Doc: `Rules such as "GET /time" and "POST,PUT /telemetry/*". What no rule allows is answered 4.03.`},
 	},

@@ -12,9 +12,18 @@ import (
 // one.
 func (f *File) Defaults(v any) error {
 	var b strings.Builder
-	for i := range f.Keys {
-		if k := &f.Keys[i]; k.Default != nil {
-			fmt.Fprintf(&b, "%s = %s\n", k.Name, k.literal())
+	write := func(keys []Key) {
+		for i := range keys {
+			if k := &keys[i]; k.Default != nil {
+				fmt.Fprintf(&b, "%s = %s\n", k.Name, k.literal())
+			}
+		}
+	}
+	write(f.Keys)
+	for i := range f.Tables {
+		if t := &f.Tables[i]; t.Form == Single {
+			fmt.Fprintf(&b, "[%s]\n", t.Name)
+			write(t.Keys)
 		}
 	}
 	return toml.Unmarshal([]byte(b.String()), v)
@@ -40,23 +49,34 @@ func (f *File) Commented() []byte {
 	var b strings.Builder
 	comment(&b, f.About)
 	for i := range f.Keys {
-		k := &f.Keys[i]
 		b.WriteByte('\n')
-		comment(&b, strings.TrimSpace(k.Doc+" "+k.bounds()))
-		if !k.Written {
-			b.WriteString("# ")
-		}
-		fmt.Fprintf(&b, "%s = %s\n", k.Name, k.literal())
+		f.Keys[i].commented(&b)
 	}
 	for i := range f.Tables {
 		t := &f.Tables[i]
 		b.WriteByte('\n')
 		comment(&b, t.Doc)
+		if t.Form == Single {
+			b.WriteString("# " + t.Header() + "\n")
+			for i := range t.Keys {
+				b.WriteString("#\n")
+				t.Keys[i].commented(&b)
+			}
+		}
 		for line := range strings.Lines(t.Example) {
 			b.WriteString(strings.TrimSpace("# "+line) + "\n")
 		}
 	}
 	return []byte(b.String())
+}
+
+// commented is a key with what it means.
+func (k *Key) commented(b *strings.Builder) {
+	comment(b, strings.TrimSpace(k.Doc+" "+k.bounds()))
+	if !k.Written {
+		b.WriteString("# ")
+	}
+	fmt.Fprintf(b, "%s = %s\n", k.Name, k.literal())
 }
 
 // bounds is what a comment says of unit and range.
@@ -89,7 +109,9 @@ func (f *File) Markdown() string {
 		t := &f.Tables[i]
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", t.Header(), t.Doc)
 		rows(&b, t.Keys, t.Reload)
-		fmt.Fprintf(&b, "\n```toml\n%s\n```\n", strings.TrimSpace(t.Example))
+		if t.Example != "" {
+			fmt.Fprintf(&b, "\n```toml\n%s\n```\n", strings.TrimSpace(t.Example))
+		}
 	}
 	return b.String()
 }

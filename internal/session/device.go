@@ -18,6 +18,7 @@ var (
 	ErrClosed     = errors.New("session closed")
 	errPeerClosed = fmt.Errorf("%w by the peer", ErrClosed)
 	errReplaced   = fmt.Errorf("%w: the device has opened another", ErrClosed)
+	errCrowded    = fmt.Errorf("%w: too many sessions without a name in its network", ErrClosed)
 	errIdle       = fmt.Errorf("%w: idle", ErrClosed)
 	errSilent     = fmt.Errorf("%w: the server is not heard any more", ErrClosed)
 	// ErrExhausted: no more keys can follow those that have reached their limit (RFC 9147
@@ -285,16 +286,4 @@ func (d *Device) PathPayload() int {
 		return d.ch.payload()
 	}
 	return d.plain.Limit()
-}
-
-// end closes the session, once.
-func (d *Device) end(err error) {
-	if d.state == closed {
-		return
-	}
-	d.state, d.err = closed, err
-	if d.ch != nil {
-		d.ch.coap.Release()
-	}
-	d.events = append(d.events, Event{Kind: EventClosed, Err: err})
 }

@@ -116,3 +116,15 @@ func (d *Device) doubt(now time.Time, id uint64) {
 		d.end(errSilent)
 	}
 }
+
+// end closes the session, once.
+func (d *Device) end(err error) {
+	if d.state == closed {
+		return
+	}
+	d.state, d.err = closed, err
+	if d.ch != nil {
+		d.ch.coap.Release()
+	}
+	d.events = append(d.events, Event{Kind: EventClosed, Err: err})
+}

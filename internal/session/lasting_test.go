@@ -252,19 +252,6 @@ func TestForgedReset(t *testing.T) {
 	}
 }
 
-func TestResetsBounded(t *testing.T) {
-	var b bucket
-	sent := 0
-	for range 10 * resetBurst {
-		if b.take(epoch) {
-			sent++
-		}
-	}
-	if sent != resetBurst || !b.take(epoch.Add(time.Second)) {
-		t.Errorf("%d at once", sent)
-	}
-}
-
 // save has the device sleep and wake for a while.
 func (p *pair) sleep(d time.Duration) error {
 	state, err := p.device.Save()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/admission"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -29,13 +30,12 @@ type Authorizer func(suite handshake.Suite, c handshake.ClientCredential) (Clien
 
 // Default limits of a ServerConfig.
 const (
-	DefaultMaxHalfOpen    = 4096
-	DefaultMaxSessions    = 1 << 20
-	DefaultIdleTimeout    = 48 * time.Hour // docs/protocol.md section 15
-	halfOpenTimeout       = 60 * time.Second
-	digestMemory          = 60 * time.Second // after confirmation
-	busyRetry             = 5 * time.Second
-	halfOpenSharePrefixes = 8 // a prefix may hold one part in 8 of the half-open sessions
+	DefaultMaxHalfOpen = 4096
+	DefaultMaxSessions = 1 << 20
+	DefaultIdleTimeout = 48 * time.Hour // docs/protocol.md section 15
+	halfOpenTimeout    = 60 * time.Second
+	digestMemory       = 60 * time.Second // after confirmation
+	busyRetry          = 5 * time.Second
 )
 
 // DefaultLimits of resumption (docs/protocol.md section 15).
@@ -65,6 +65,8 @@ type ServerConfig struct {
 	MaxSessions   int                     // 0: DefaultMaxSessions
 	IdleTimeout   time.Duration           // 0: DefaultIdleTimeout
 
+	Admission admission.Config // zero: admission.Default
+
 	pool *coap.Pool // of all sessions
 }
 
@@ -80,6 +82,9 @@ func (c *ServerConfig) setDefaults() {
 	}
 	if c.Limits == (handshake.Limits{}) {
 		c.Limits = DefaultLimits
+	}
+	if c.Admission == (admission.Config{}) {
+		c.Admission = admission.Default
 	}
 	if c.IdleTimeout == 0 {
 		c.IdleTimeout = DefaultIdleTimeout
@@ -108,7 +113,7 @@ type Server struct {
 	lane      *coap.Lane
 	sessions  sessionTable
 	pending   map[digest]*Session // by m1, while its m2 is remembered
-	resets    bucket
+	gate      gate
 	begun     uint64 // sessions, ever
 	timers    timerHeap
 	scrap     coap.Batch
@@ -123,12 +128,14 @@ func NewServer(cfg ServerConfig) *Server {
 	s := &Server{
 		cfg:      cfg,
 		sessions: newSessionTable(cfg.Rand),
+		gate:     newGate(&cfg.Admission, cfg.Rand),
 		pending:  make(map[digest]*Session),
 	}
 	s.lane = coap.NewLane(coap.LaneConfig{
 		Echo:       cfg.Echo,
 		AlwaysEcho: cfg.AlwaysEcho,
 		Get:        s.Public,
+		Answer:     s.gate.answers.Take,
 	})
 	s.SetIdentities(cfg.Identities)
 	return s

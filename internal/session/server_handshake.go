@@ -11,6 +11,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/admission"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -30,9 +31,13 @@ type Work struct {
 	m1        *handshake.M1  // or
 	m1r       *handshake.M1R // a resumption
 	tickets   *handshake.TicketKeys
+	arrivals  *arrivals
 	limits    handshake.Limits
 	now       time.Time
 	grant     handshake.Grant
+
+	resumption *handshake.Resumption // m1r, opened
+	barred     error                 // it can only be refused
 
 	session *Session
 	waiting []*coap.Transfer // all that get the answer
@@ -46,7 +51,14 @@ type Work struct {
 	ticket     []byte            // for the session after this one
 	suite      handshake.Suite   // with reason
 	reason     error             // of a sealed refusal, for the operator
+	overloaded bool              // refused for what the device has opened already
 }
+
+// Class and From say which of the work is next; From is where its m1 came from.
+func (w *Work) Class() admission.Class { return w.session.class }
+
+// From is where the m1 came from.
+func (w *Work) From() netip.Addr { return w.session.from.Addr() }
 
 // An opened is an m1 or m1r that opened.
 type opened interface {
@@ -57,13 +69,8 @@ type opened interface {
 
 // Run does the work, once.
 func (w *Work) Run() {
-	if w.m1r != nil {
-		accepted, err := w.responder.OpenResumption(w.now, w.m1r, w.tickets, w.limits)
-		if accepted == nil {
-			w.code = codes.Unauthorized
-			return
-		}
-		w.answer(accepted, accepted.Suite, accepted.Credential, err)
+	if r := w.resumption; r != nil {
+		w.answer(r, r.Suite, r.Credential, w.barred)
 		return
 	}
 	accepted, err := w.responder.Open(w.m1)
@@ -80,6 +87,11 @@ func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.Clie
 	w.credential = credential
 	if err == nil {
 		w.client, err = w.authorize(suite, credential)
+	}
+	if err == nil {
+		if refusal := w.arrivals.refuse(w.now, w.client.Name, w.session.prefix); refusal != nil {
+			err, w.overloaded = refusal, true
+		}
 	}
 	if err != nil {
 		w.refuse(m, suite, err)
@@ -129,19 +141,18 @@ func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
 		s.repeat(now, known, t, out)
 		return
 	}
-	s.begun++
-	session := &Session{
-		from: t.From(), prefix: prefixOf(t.From().Addr()), digest: sum,
-		proven: t.Proven(), timer: -1, serial: s.begun, asked: now,
-	}
-	room := s.makeRoom(session)
-	if !room && !session.proven && len(s.sessions.byID) < s.cfg.MaxSessions { // its place may be a forger's
-		s.lane.Demand(now, t, &s.scrap)
-		s.flushPlain(t.From(), out)
+	if !s.openTicket(now, work, t) {
+		s.fail(now, t, codes.Unauthorized, out)
 		return
 	}
-	if !room || s.sessions.reserve(session) != nil {
-		s.fail(now, t, codes.ServiceUnavailable, out)
+	s.begun++
+	session := &Session{
+		from: t.From(), prefix: admission.Network(t.From().Addr()), digest: sum,
+		proven: t.Proven(), class: s.classOf(now, work, t), timer: -1, serial: s.begun, asked: now,
+	}
+	if ok, demand := s.place(now, session); !ok {
+		work.drop()
+		s.turnAway(now, t, demand, out)
 		return
 	}
 	s.sessions.enterHalfOpen(session)
@@ -173,7 +184,7 @@ func (s *Server) parse(body []byte) (w *Work, code codes.Code) {
 // prepare adds what Run needs.
 func (s *Server) prepare(now time.Time, w *Work, session *Session, t *coap.Transfer) *Work {
 	w.responder, w.authorize, w.rand = s.responder, s.cfg.Authorize, s.cfg.Rand
-	w.tickets, w.limits, w.now = s.cfg.Tickets, s.cfg.Limits, now
+	w.tickets, w.limits, w.now, w.arrivals = s.cfg.Tickets, s.cfg.Limits, now, s.gate.arrivals
 	w.grant = handshake.Grant{
 		ConnectionID: session.id.Append(nil),
 		ResetToken:   session.token,
@@ -203,33 +214,6 @@ func (s *Server) repeat(now time.Time, session *Session, t *coap.Transfer, out *
 	}
 }
 
-// makeRoom keeps the half-open sessions within their bounds. A full table gives up its oldest
-// session of an unproven address before it turns another away, and a network with its full
-// share gives one up for a proven address: its share may be a stranger's who forges addresses.
-func (s *Server) makeRoom(session *Session) bool {
-	if len(s.sessions.byID) >= s.cfg.MaxSessions {
-		return false
-	}
-	var oldest *Session
-	switch {
-	case s.sessions.byPrefix[session.prefix] >= max(1, s.cfg.MaxHalfOpen/halfOpenSharePrefixes):
-		if !session.proven {
-			return false
-		}
-		oldest = s.sessions.oldestUnproven(session.prefix)
-	case s.sessions.halfOpen < s.cfg.MaxHalfOpen:
-		return true
-	default:
-		oldest = s.sessions.oldestUnproven(netip.Prefix{})
-	}
-	if oldest == nil {
-		return false
-	}
-	s.stats.Expired++
-	s.remove(oldest, ErrHandshakeTimeout)
-	return true
-}
-
 // Done takes finished work back and answers all who wait for it.
 func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 	session := w.session
@@ -253,6 +237,11 @@ func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 	if w.reason != nil {
 		s.refusedWork(w)
 	}
+	s.stats.OverDevice += count(w.overloaded)
+	if w.m1 != nil && w.code == codes.Unauthorized && session.proven {
+		s.stats.Junk++
+		s.gate.junk.Charge(now, session.from.Addr())
+	}
 }
 
 // open installs the keys of a session before its m2 leaves.
@@ -275,8 +264,19 @@ func (s *Server) open(now time.Time, w *Work) {
 	}
 	session.heard, session.expires = now, now.Add(halfOpenTimeout)
 	s.stats.HalfOpened++
+	s.enter(session)
 	s.timers.set(session, session.expires)
 }
 
 // Busy marks work that will not be run for lack of time; it is given to Done instead.
-func (w *Work) Busy() { w.code = codes.ServiceUnavailable }
+func (w *Work) Busy() {
+	w.drop()
+	w.code = codes.ServiceUnavailable
+}
+
+// drop wipes what work holds that is not run.
+func (w *Work) drop() {
+	if w.resumption != nil {
+		w.resumption.Close()
+	}
+}

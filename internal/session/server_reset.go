@@ -28,8 +28,13 @@ func (s *Server) resetToken(era uint32, id record.ConnectionID) (token record.Re
 // token of this era is told only if the ID was given: nobody gets it again before the next.
 func (s *Server) reset(now time.Time, to netip.AddrPort, id record.ConnectionID, trigger int, out *Outbox) {
 	for back := range uint32(resetEras) {
-		if back > s.cfg.Era || back == 0 && !s.sessions.given(id) || !s.resets.take(now) {
+		if back > s.cfg.Era || back == 0 && !s.sessions.given(id) {
 			continue
+		}
+		// Who sends records with made-up IDs must not have the server busy with answers.
+		if !s.gate.resets.Take(now, to.Addr()) {
+			s.stats.ResetsWithheld++
+			return
 		}
 		b, ok, err := record.AppendReset(nil, s.cfg.Rand, s.resetToken(s.cfg.Era-back, id), trigger)
 		if err != nil || !ok {
@@ -39,26 +44,4 @@ func (s *Server) reset(now time.Time, to netip.AddrPort, id record.ConnectionID,
 		s.stats.Resets++
 		out.add(to, b)
 	}
-}
-
-// Of resets: who sends records with made-up IDs must not have the server busy with answers.
-const (
-	resetRate  = 1000 // a second
-	resetBurst = 1000
-)
-
-// A bucket lets resetRate through. The zero value is full.
-type bucket struct {
-	used float64
-	at   time.Time
-}
-
-func (b *bucket) take(now time.Time) bool {
-	b.used = max(0, b.used-now.Sub(b.at).Seconds()*resetRate)
-	b.at = now
-	if b.used >= resetBurst {
-		return false
-	}
-	b.used++
-	return true
 }

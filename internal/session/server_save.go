@@ -8,6 +8,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/admission"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -112,7 +113,7 @@ func (s *Server) load(now time.Time, one *savedSession, client Client) {
 		return
 	}
 	session := &Session{
-		id: id, from: peer, token: one.Reset, client: client, credential: one.credential(), timer: -1,
+		id: id, from: peer, prefix: admission.Network(peer.Addr()), token: one.Reset, client: client, credential: one.credential(), timer: -1,
 		state: confirmed, entry: Loaded, asked: now, heard: time.Unix(one.Heard, 0), until: client.Until,
 		result: &handshake.Result{
 			Suite: one.Suite, Mode: one.Mode, Exporter: one.Exporter, SessionID: one.SessionID,
@@ -122,6 +123,9 @@ func (s *Server) load(now time.Time, one *savedSession, client Client) {
 	session.ch = wrap(rec, control, s.cfg.coapConfig(session.result.Peer), &s.scrap)
 	session.ch.path = record.NewPath(peer)
 	if session.ch.coap.Restore(one.CoAP) != nil || !now.Before(session.idleAt(s.cfg.IdleTimeout)) {
+		return
+	}
+	if !s.gate.arrivals.confirmed(now, client.Name, session.prefix) {
 		return
 	}
 	s.sessions.adopt(session)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/admission"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -42,13 +43,15 @@ type Session struct {
 	prefix   netip.Prefix // of the address m1 came from
 	work     *Work        // while m2 is being made
 	digest   digest
-	m2       []byte        // while an m1 may come again
-	forgetAt time.Time     // when m2 is forgotten; zero: with the half-open session
-	proven   bool          // m1 came with a valid Echo
-	place    *list.Element // among the unproven half-open sessions
-	expires  time.Time     // half-open
-	heard    time.Time     // when the last record opened
-	until    time.Time     // when EventDue comes; zero: not
+	m2       []byte    // while an m1 may come again
+	forgetAt time.Time // when m2 is forgotten; zero: with the half-open session
+	proven   bool      // m1 came with a valid Echo
+	class    admission.Class
+	requests admission.Bucket // of the device
+	place    *list.Element    // among the unproven half-open sessions
+	expires  time.Time        // half-open
+	heard    time.Time        // when the last record opened
+	until    time.Time        // when EventDue comes; zero: not
 
 	timer int // index in the timer heap, -1 if not in it
 	due   time.Time
@@ -121,6 +124,13 @@ func (s *Server) confirm(now time.Time, session *Session, out *Outbox) bool {
 		s.remove(session, errReplaced)
 		return false
 	}
+	if !s.gate.arrivals.confirmed(now, session.client.Name, session.prefix) {
+		s.stats.OverAnonymous++
+		session.ch.close(now, out, &s.stats.Records)
+		s.remove(session, errCrowded)
+		return false
+	}
+	s.leave(session)
 	s.sessions.leaveHalfOpen(session)
 	session.state = confirmed
 	// The first record has come a round trip behind m2, at the earliest. A server that sends no
@@ -130,6 +140,7 @@ func (s *Server) confirm(now time.Time, session *Session, out *Outbox) bool {
 	s.stats.Confirmed++
 	s.sessions.confirmed++
 	if old := s.sessions.replace(session); old != nil {
+		session.requests = old.requests
 		s.retire(now, session, old, out)
 	}
 	if session.ticket != nil {
@@ -174,6 +185,7 @@ func (s *Server) remove(session *Session, err error) {
 	if session.state == confirmed {
 		s.events = append(s.events, Event{Kind: EventClosed, Session: session, Err: err})
 	}
+	s.leave(session)
 	s.forget(session)
 	s.timers.remove(session)
 	s.sessions.remove(session)

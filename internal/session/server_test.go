@@ -76,7 +76,7 @@ func empty(t *testing.T, s *Server) {
 // TestHalfOpenBound: one network cannot fill the table, and a full table gives up the oldest
 // session of an unproven address.
 func TestHalfOpenBound(t *testing.T) {
-	server := newTestServer(func(c *ServerConfig) { c.MaxHalfOpen = 16 })
+	server := newTestServer(func(c *ServerConfig) { c.MaxHalfOpen, c.Admission.HalfOpenNetwork = 16, 2 })
 	devices := make([]*pair, 0, 20)
 	dial := func(i, network int) *pair {
 		p := newPair(t, server, deviceConfig(handshake.ModeNone))

@@ -39,6 +39,20 @@ type ServerStats struct {
 	Failed         uint64 // m1 that did not parse or open
 	Repeated       uint64 // m1 answered with the m2 it had got before
 	Expired        uint64 // half-open sessions never confirmed
-	Sessions       int    // confirmed, now
-	HalfOpen       int    // now
+
+	// Not taken on, by the limit that was met.
+	OverUnproven   uint64 // m1 of unproven addresses beyond their rate: asked for an Echo; of suspects
+	OverProven     uint64 // m1 of proven addresses beyond their rate
+	OverResumed    uint64 // m1r beyond their rate
+	OverDevice     uint64 // sealed refusals for sessions of one device, or without a name, opened before
+	OverAnonymous  uint64 // sessions without a name that came first to a full network
+	OverRequests   uint64 // requests beyond the rate of their device
+	NoRoom         uint64 // m1 and m1r without a place among the half-open, or all, sessions
+	DeviceHalfOpen uint64 // half-open sessions that made way for newer ones of their device
+	BadTickets     uint64 // m1r that did not open
+	Junk           uint64 // m1 of proven addresses that did not open
+	ResetsWithheld uint64 // stateless resets beyond their rate
+
+	Sessions int // confirmed, now
+	HalfOpen int // now
 }

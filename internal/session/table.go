@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 
+	"github.com/pqcoap/pqcoap/internal/admission"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -13,7 +14,7 @@ type sessionTable struct {
 	byID      map[record.ConnectionID]*Session
 	ids       idSpace
 	byDevice  map[string]*Session  // confirmed, of named devices
-	byPrefix  map[netip.Prefix]int // half-open sessions of a network
+	byPrefix  map[netip.Prefix]int // half-open sessions of a network, by m1
 	unproven  *list.List           // half-open sessions of unproven addresses, oldest first
 	halfOpen  int
 	confirmed int
@@ -53,23 +54,13 @@ func (t *sessionTable) adopt(s *Session) {
 // given tells whether an ID has been given to a session since the server started.
 func (t *sessionTable) given(id record.ConnectionID) bool { return t.ids.given(id) }
 
-// prefixOf is the network that shares one allowance: /24 of IPv4, /48 of IPv6.
-func prefixOf(a netip.Addr) netip.Prefix {
-	bits := 48
-	if a = a.Unmap(); a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil { // the zero Addr, from nowhere
-		return netip.Prefix{}
-	}
-	return p
-}
-
-// enterHalfOpen and leaveHalfOpen keep the counts of half-open sessions.
+// enterHalfOpen and leaveHalfOpen keep the counts of half-open sessions. Those by ticket are not
+// counted for their network.
 func (t *sessionTable) enterHalfOpen(s *Session) {
 	t.halfOpen++
-	t.byPrefix[s.prefix]++
+	if s.class != admission.Resumed {
+		t.byPrefix[s.prefix]++
+	}
 	if !s.proven {
 		s.place = t.unproven.PushBack(s)
 	}
@@ -77,8 +68,10 @@ func (t *sessionTable) enterHalfOpen(s *Session) {
 
 func (t *sessionTable) leaveHalfOpen(s *Session) {
 	t.halfOpen--
-	if t.byPrefix[s.prefix]--; t.byPrefix[s.prefix] <= 0 {
-		delete(t.byPrefix, s.prefix)
+	if s.class != admission.Resumed {
+		if t.byPrefix[s.prefix]--; t.byPrefix[s.prefix] <= 0 {
+			delete(t.byPrefix, s.prefix)
+		}
 	}
 	if s.place != nil {
 		t.unproven.Remove(s.place)

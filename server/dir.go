@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/server/control"
 	"github.com/pqcoap/pqcoap/server/registry"
 )
 
@@ -32,9 +34,15 @@ type Dir struct {
 	Settings Settings
 	Keys     []*handshake.PrivateKey // by suite
 	Secrets  Secrets
-	Devices  *registry.Registry
+	Devices  *registry.Registry // nil before OpenDevices
+
+	// NoControl has the server that runs not listen at the socket by which commands reach the
+	// devices while it owns them.
+	NoControl bool
 
 	tickets *tickets // of a server that runs; nil: sessions are not resumed
+	owned   bool     // by a server; guarded by owning
+	owning  sync.Mutex
 }
 
 // InitDir makes a server's folder with a key of a suite, or adds the key to one that exists.
@@ -86,10 +94,47 @@ func OpenDir(path string) (*Dir, error) {
 	if d.Keys, err = loadKeys(path); err != nil {
 		return nil, err
 	}
-	if d.Devices, err = registry.Open(path); err != nil {
-		return nil, err
-	}
 	return d, nil
+}
+
+// OpenDevices makes this process the owner of the devices, if it is not. [New] does it for a server,
+// which gives them back when it has ended. A program that serves nobody reaches them by package
+// control, which works beside a server too.
+func (d *Dir) OpenDevices() error {
+	if d.Devices != nil && !d.Devices.Closed() {
+		return nil
+	}
+	devices, err := control.Own(d.Path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDir, err)
+	}
+	d.Devices = devices
+	return nil
+}
+
+// own opens the devices for a server, the only one of the folder.
+func (d *Dir) own() error {
+	d.owning.Lock()
+	defer d.owning.Unlock()
+	if d.owned {
+		return fmt.Errorf("%w: %s: another server has it", ErrDir, d.Path)
+	}
+	if err := d.OpenDevices(); err != nil {
+		return err
+	}
+	d.owned = true
+	return nil
+}
+
+// release closes the devices, where a server has them.
+func (d *Dir) release() error {
+	d.owning.Lock()
+	defer d.owning.Unlock()
+	if !d.owned {
+		return nil
+	}
+	d.owned = false
+	return d.Devices.Close()
 }
 
 // Key is the server's key of a suite, nil if there is none.
@@ -122,9 +167,20 @@ func (d *Dir) Config(h coap.Handler) Config {
 	}
 }
 
-// begin counts a start of a server and reads the ticket keys, which are made where they are
+// begin takes the folder for a server.
+func (d *Dir) begin(now time.Time, cfg *Config) error {
+	if err := d.own(); err != nil {
+		return err
+	}
+	if err := d.start(now, cfg); err != nil {
+		return errors.Join(err, d.release())
+	}
+	return nil
+}
+
+// start counts a start of a server and reads the ticket keys, which are made where they are
 // missing: what a folder has is from before there were tickets.
-func (d *Dir) begin(now time.Time, cfg *Config) (err error) {
+func (d *Dir) start(now time.Time, cfg *Config) (err error) {
 	if cfg.Era, err = d.countStart(now); err != nil || !d.Settings.Resume {
 		return err
 	}
@@ -150,7 +206,7 @@ func (d *Dir) authorize(suite handshake.Suite, c handshake.ClientCredential) (Cl
 		}
 	}
 	device, err := d.Devices.Lookup(suite, c)
-	if err != nil {
+	if err != nil || device.Enrolling {
 		return Client{}, &handshake.Refusal{
 			Code: handshake.RefusedCredential,
 			Text: "this device is not enrolled here",

@@ -37,7 +37,6 @@ type Server struct {
 	timer    *alarm.Alarm
 	work     workshop
 	queue    queue
-	devices  uint64    // version of the folder's registry that sessions agree with
 	checked  time.Time // when Recheck was last called
 	draining bool
 	closed   bool
@@ -127,18 +126,21 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 func (s *Server) Serve(socket PacketConn) error {
 	if err := s.attach(socket); err != nil {
 		socket.Close()
+		if s.Addr() == nil {
+			s.Close() // it will not serve, and gives its folder back
+		}
 		return err
 	}
 	for range s.cfg.Workers {
 		s.tasks.Go(s.worker)
 	}
-	if s.cfg.dir != nil {
-		s.tasks.Go(s.upkeep)
-	}
+	closeControl := s.keepFolder()
 	s.log.Info("serving", "address", socket.LocalAddr().String())
 	err := s.read(socket)
 	s.Close()
+	closeControl()
 	s.tasks.Wait()
+	s.releaseFolder()
 	return err
 }
 

@@ -136,6 +136,7 @@ func (s *Server) end(sessions func(now time.Time) error) error {
 	s.cancel()
 	s.queue.close()
 	if s.socket == nil {
+		s.releaseFolder()
 		return nil
 	}
 	now := time.Now()
@@ -149,7 +150,6 @@ func (s *Server) load(now time.Time) error {
 	state := s.cfg.Sessions
 	s.cfg.Sessions = nil
 	if dir := s.cfg.dir; dir != nil {
-		s.devices = dir.Devices.Version()
 		saved, err := dir.takeSessions(now)
 		switch {
 		case errors.Is(err, errSessions):

@@ -10,25 +10,33 @@ import (
 // upkeepInterval is how often the files of the folder are looked at.
 const upkeepInterval = 500 * time.Millisecond
 
-// upkeep keeps to what the folder says while the server runs: who is enrolled, and the keys of
+// upkeep keeps to what the folder says while the server runs: who is let in, and the keys of
 // tickets.
 func (s *Server) upkeep() {
 	dir := s.cfg.dir
 	ticker := time.NewTicker(upkeepInterval)
 	defer ticker.Stop()
-	known := s.devices
 	for {
 		select {
 		case <-s.ctx.Done():
 			return
+		case <-dir.Devices.Changed():
+			s.recheckTouched(dir.Devices.Touched())
 		case <-ticker.C:
+			if err := dir.Devices.Keep(time.Now()); err != nil {
+				s.log.Warn("not written when devices were seen", "error", err)
+			}
+			s.keepTickets(time.Now(), dir)
 		}
-		if version := dir.Devices.Version(); version != known {
-			known = version
-			s.Recheck()
-		}
-		s.keepTickets(time.Now(), dir)
 	}
+}
+
+// recheckTouched is Recheck for some devices.
+func (s *Server) recheckTouched(names map[string]struct{}, all bool) {
+	s.recheckWhere(func(one *session.Session) bool {
+		_, touched := names[one.Device()]
+		return all || touched
+	})
 }
 
 func (s *Server) keepTickets(now time.Time, dir *Dir) {
@@ -54,8 +62,12 @@ func (s *Server) SetTickets(keys *handshake.TicketKeys) {
 
 // Recheck asks the Authorizer again about every device that is connected, and ends the sessions of
 // those that are not let in any more, or with another key. It returns their number. The server of
-// a folder does it whenever the devices enrolled have changed.
+// a folder does it by itself for devices that have changed.
 func (s *Server) Recheck() (ended int) {
+	return s.recheckWhere(func(*session.Session) bool { return true })
+}
+
+func (s *Server) recheckWhere(asked func(*session.Session) bool) (ended int) {
 	s.mu.Lock()
 	if s.closed || s.socket == nil {
 		s.mu.Unlock()
@@ -65,7 +77,7 @@ func (s *Server) Recheck() (ended int) {
 	list := s.engine.Sessions()
 	s.mu.Unlock()
 	for _, one := range list {
-		if s.recheck(one) {
+		if asked(one) && s.recheck(one) {
 			ended++
 		}
 	}

@@ -69,6 +69,7 @@ const format = 1
 // A Registry is the devices of one server's folder.
 type Registry struct {
 	db      *bolt.DB
+	closed  atomic.Bool
 	now     func() time.Time
 	version atomic.Uint64
 	changed chan struct{} // has one element where touched is not empty
@@ -138,9 +139,15 @@ func prepare(tx *bolt.Tx) error {
 
 // Close writes what is not written yet, and gives the devices to whoever opens them next.
 func (r *Registry) Close() error {
+	if r.closed.Swap(true) {
+		return ErrClosed
+	}
 	err := r.flush(r.now(), true)
 	return errors.Join(err, r.db.Close())
 }
+
+// Closed tells whether Close was called.
+func (r *Registry) Closed() bool { return r.closed.Load() }
 
 // Lookup finds the device that a client's credential names, or the invitation, if it is of the
 // suite and is let in.

@@ -17,8 +17,9 @@ func program() *cli.Program {
 		About: `pqcoap-server takes CoAP requests of devices over a post-quantum channel: keys are
 agreed by ML-KEM, requests travel in AES-GCM records, all on one UDP port.`,
 		Commands: []cli.Command{
-			initCommand(), enrollCommand(), runCommand(), fingerprintCommand(), rotateCommand(),
-			demoCommand(),
+			initCommand(), enrollCommand(), inviteCommand(), importCommand(), exportCommand(), listCommand(),
+			showCommand(), permitCommand(), changes[0].command(), changes[1].command(), revokeCommand(),
+			changes[2].command(), runCommand(), fingerprintCommand(), rotateCommand(), demoCommand(),
 		},
 		Examples: `
 			pqcoap-server demo

@@ -16,7 +16,10 @@ func command(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 func TestHelp(t *testing.T) {
-	names := []string{"init", "enroll", "run", "fingerprint", "rotate-tickets", "demo"}
+	names := []string{
+		"init", "enroll", "invite", "import", "export", "list", "show", "permit", "suspend", "resume", "revoke",
+		"remove", "run", "fingerprint", "rotate-tickets", "demo",
+	}
 	_, overview, _ := command(t, "help")
 	for _, name := range names {
 		code, out, errs := command(t, name, "-h")

@@ -68,7 +68,7 @@ func ParseCode(text string) (Code, error) {
 	return c, nil
 }
 
-var errText = fmt.Errorf("%w: want 12 digits and letters, such as 7K2M-9QXR-4TBC", ErrCode)
+var errText = fmt.Errorf("%w: want 12 digits and letters, such as ABCD-EFGH-JKMN", ErrCode)
 
 // Text is the code as a person reads it: three groups of four.
 func (c Code) Text() string {

@@ -167,7 +167,7 @@ func (q *importing) device(dir *server.Dir, r *row, now time.Time) (*registry.De
 		}
 		r.Suite = int(key.Suite())
 	}
-	if r.hasKey() || q.out == "" {
+	if r.hasKey() || q.out == "" || !r.validSuite() {
 		return r.device(now)
 	}
 	if !registry.ValidName(r.Name) {

@@ -103,7 +103,7 @@ func TestInviteRefused(t *testing.T) {
 		"invite a -png none/a.png":       "none/a.png",
 		"invite a -suite 1":              "init -dir home -suite 1",
 		"invite a/b":                     "a name has",
-		"invite a -allow GET_/x?y":       "a query",
+		"invite a -allow GET_/x?y":       "queries",
 		"invite a -group g -allow wrong": "want methods",
 	} {
 		if out := line(t, 1, text); !strings.Contains(out, want) {

@@ -125,11 +125,15 @@ func (r *row) text(column string) *string {
 // hasKey tells whether the row says how the device proves who it is.
 func (r *row) hasKey() bool { return r.PublicKey != "" || r.PSK != "" }
 
+func (r *row) validSuite() bool {
+	return r.Suite >= 1 && r.Suite <= 255 && handshake.Suite(r.Suite).Valid()
+}
+
 // device reads a row. What it does not say is: a device that is enrolled now, by the operator.
 // Errors do not quote secrets.
 func (r *row) device(now time.Time) (*registry.Device, error) {
 	d := &registry.Device{Name: r.Name, Suite: handshake.Suite(r.Suite), Groups: r.Groups, Allow: r.Allow, Enrolled: now}
-	if r.Suite < 1 || r.Suite > 255 || !d.Suite.Valid() {
+	if !r.validSuite() {
 		return nil, errors.New("suite: want a number from 1 to 4")
 	}
 	if err := r.keys(d); err != nil {

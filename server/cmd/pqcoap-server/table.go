@@ -61,11 +61,11 @@ func csvRows(b []byte) iter.Seq2[int, func() (row, error)] {
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			line, _ := in.FieldPos(0)
 			if at := (*csv.ParseError)(nil); errors.As(err, &at) {
 				yield(at.StartLine, failed(csvError(err)))
 				return
 			}
+			line, _ := in.FieldPos(0)
 			if !yield(line, func() (row, error) { return rowOf(header, cells) }) {
 				return
 			}

@@ -219,3 +219,9 @@ func TestLookupsWhileEnrolling(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// writes counts what the database has written.
+func writes(r *Registry) int64 {
+	stats := r.db.Stats()
+	return stats.TxStats.GetWrite()
+}

@@ -40,6 +40,14 @@ func (s *Server) upkeep() {
 	}
 }
 
+// recheckTouched is Recheck for some devices.
+func (s *Server) recheckTouched(names map[string]struct{}, all bool) {
+	s.recheckWhere(func(one *session.Session) bool {
+		_, touched := names[one.Device()]
+		return all || touched
+	})
+}
+
 func (s *Server) keepTickets(now time.Time, dir *Dir) {
 	if dir.tickets == nil {
 		return
@@ -66,6 +74,10 @@ func (s *Server) SetTickets(keys *handshake.TicketKeys) {
 // those that are not let in any more, or with another key. It returns their number. The server of
 // a folder does it by itself for devices that have changed.
 func (s *Server) Recheck() (ended int) {
+	return s.recheckWhere(func(*session.Session) bool { return true })
+}
+
+func (s *Server) recheckWhere(asked func(*session.Session) bool) (ended int) {
 	s.mu.Lock()
 	if s.closed || s.socket == nil {
 		s.mu.Unlock()
@@ -75,7 +87,7 @@ func (s *Server) Recheck() (ended int) {
 	list := s.engine.Sessions()
 	s.mu.Unlock()
 	for _, one := range list {
-		if s.recheck(one) {
+		if asked(one) && s.recheck(one) {
 			ended++
 		}
 	}

@@ -79,7 +79,7 @@ func TestRejectedRules(t *testing.T) {
 	}
 }
 
-// A reference is what a rule means, said another way: with a regular walk over the text.
+// reference is what rules mean, said another way: by comparing the texts.
 func reference(rules []string, method string, path []string) bool {
 	for _, one := range path {
 		if one == "." || one == ".." {
@@ -95,8 +95,8 @@ func reference(rules []string, method string, path []string) bool {
 		for _, one := range path {
 			escaped += "/" + strings.ReplaceAll(url.PathEscape(one), "*", "%2A")
 		}
-		if escaped == "" {
-			escaped = "/"
+		if pattern == "/" {
+			pattern = ""
 		}
 		if matches(pattern, escaped) {
 			return true
@@ -105,35 +105,26 @@ func reference(rules []string, method string, path []string) bool {
 	return false
 }
 
-// matches compares two escaped paths from the left.
+// matches compares two escaped paths from the left. The empty one is the root.
 func matches(pattern, path string) bool {
-	switch {
-	case pattern == "/*", pattern == path:
-		return true
-	case path == "" || path == "/" || pattern == "" || pattern == "/":
-		return path == "" && pattern == "/*"
-	}
-	p, morePattern, _ := cut(pattern)
-	s, morePath, _ := cut(path)
-	if p != "*" && p != s {
-		return false
-	}
-	if morePath == "" && morePattern == "/*" {
+	if pattern == "/*" || pattern == path {
 		return true
 	}
-	if (morePath == "") != (morePattern == "") {
+	if pattern == "" || path == "" {
 		return false
 	}
-	return morePath == "" || matches(morePattern, morePath)
+	p, morePattern := cut(pattern)
+	s, morePath := cut(path)
+	return (p == "*" || p == s) && matches(morePattern, morePath)
 }
 
 // cut takes the first segment of "/a/b/c".
-func cut(path string) (first, rest string, ok bool) {
+func cut(path string) (first, rest string) {
 	at := strings.IndexByte(path[1:], '/')
 	if at < 0 {
-		return path[1:], "", true
+		return path[1:], ""
 	}
-	return path[1 : 1+at], path[1+at:], true
+	return path[1 : 1+at], path[1+at:]
 }
 
 func TestLikeReference(t *testing.T) {

@@ -185,6 +185,7 @@ func TestNoSecretPrints(t *testing.T) {
 		"server/registry.Device":        {registry.Device{Name: "a", PSK: psk}, &registry.Device{Name: "a", PSK: psk}},
 		"node.Config":                   {node.Config{Key: key, PSK: psk}, &node.Config{Key: key, PSK: psk}},
 		"node.Conn":                     {conn},
+		"node.Enrolment":                {node.Enrolment{Key: key}, &node.Enrolment{Key: key}},
 		"internal/session.Client":       {client, &client},
 		"internal/session.DeviceConfig": {device, &device, shared, &shared},
 		"internal/session.Device":       {alone},

@@ -40,14 +40,6 @@ func (s *Server) upkeep() {
 	}
 }
 
-// recheckTouched is Recheck for some devices.
-func (s *Server) recheckTouched(names map[string]struct{}, all bool) {
-	s.recheckWhere(func(one *session.Session) bool {
-		_, touched := names[one.Device()]
-		return all || touched
-	})
-}
-
 func (s *Server) keepTickets(now time.Time, dir *Dir) {
 	if dir.tickets == nil {
 		return

@@ -184,7 +184,7 @@ func (c *commands) files(addr string) {
 	c.write("broken.toml", "name = sensor")
 	c.fails(1, "broken.toml: configuration: line 1", "pqcoap-node get -c broken.toml /time")
 	c.write("suite.toml", strings.Replace(text, "suite = 1", "suite = 9", 1))
-	c.fails(1, "suite.toml: configuration: suite: want 1, 2, 3 or 4", "pqcoap-node get -c suite.toml /time")
+	c.fails(1, "suite: want a whole number, 1 to 4", "pqcoap-node get -c suite.toml /time")
 	c.fails(2, "-c FILE is missing", "pqcoap-node get /time")
 	c.fails(2, "want one PATH", "pqcoap-node get -c kem.toml")
 	c.fails(3, "no answer within 300ms", "pqcoap-node get -c kem.toml -server 127.0.0.1:9 -timeout 300ms /time")

@@ -127,7 +127,7 @@ func taken(answer *coap.Message) error {
 	case codes.Unauthorized:
 		return ErrCode
 	case codes.NotFound, codes.MethodNotAllowed:
-		return fmt.Errorf("%w: the server does not enrol devices by code (%d.%02d)", ErrEnrolment, answer.Code>>5, answer.Code&31)
+		return fmt.Errorf("%w: the server does not enroll devices by code (%d.%02d)", ErrEnrolment, answer.Code>>5, answer.Code&31)
 	}
 	return fmt.Errorf("%w: the server answers %d.%02d", ErrEnrolment, answer.Code>>5, answer.Code&31)
 }

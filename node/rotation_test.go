@@ -237,7 +237,7 @@ func TestRotationMissed(t *testing.T) {
 		w.crash()
 		time.Sleep(50 * time.Hour) // the session is too old, and the ticket of a key that is gone
 		err := w.fails(cfg)
-		if !errors.Is(err, session.ErrFingerprint) || !strings.Contains(err.Error(), "enrol it again") {
+		if !errors.Is(err, session.ErrFingerprint) || !strings.Contains(err.Error(), "enroll it again") {
 			t.Errorf("error %v", err)
 		}
 		if errors.Is(err, ErrKeyChanged) != cfg.FirstUse {

@@ -123,6 +123,13 @@ Examples:
 	}
 }
 
+func TestParagraph(t *testing.T) {
+	text := "It does\nthis  and that.\n\n  a  one\n  b  two\n\nAnd\nmore."
+	if got, want := paragraph(text), "It does this and that.\n\n  a  one\n  b  two\n\nAnd more."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestWrap(t *testing.T) {
 	word := strings.Repeat("x", 30)
 	tests := []struct {

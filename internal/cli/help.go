@@ -43,7 +43,7 @@ func (p *Program) programHelp(w io.Writer) {
 
 func (p *Program) commandHelp(w io.Writer, c *Command) error {
 	const usage = "Usage: "
-	synopsis := wrap(usage+p.Name+" "+c.Name+" "+c.Args, len(usage)+2)
+	synopsis := wrap(strings.TrimSpace(usage+p.Name+" "+c.Name+" "+c.Args), len(usage)+2)
 	fmt.Fprintf(w, "%s\n\n%s\n\nFlags:\n", synopsis, paragraph(c.Long))
 	fs, _, _ := c.flags()
 	writeFlags(w, fs)
@@ -80,8 +80,27 @@ func signature(f *flag.Flag) string {
 // columns is the width of a terminal.
 const columns = 80
 
-// paragraph breaks lines where they have to be, not where the source has them.
-func paragraph(text string) string { return wrap(strings.Join(strings.Fields(text), " "), 0) }
+// paragraph breaks lines where they have to be, not where the source has them. An empty line begins
+// another paragraph; lines that are indented stay as they are.
+func paragraph(text string) string {
+	var lines, words []string
+	flush := func() {
+		if len(words) > 0 {
+			lines, words = append(lines, wrap(strings.Join(words, " "), 0)), nil
+		}
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		switch {
+		case strings.HasPrefix(line, "  "), line == "":
+			flush()
+			lines = append(lines, line)
+		default:
+			words = append(words, strings.Fields(line)...)
+		}
+	}
+	flush()
+	return strings.Join(lines, "\n")
+}
 
 // wrap breaks lines that are too long. What follows a break is indented.
 func wrap(text string, indent int) string {
@@ -99,5 +118,5 @@ func wrap(text string, indent int) string {
 
 // shown reports whether a default says something.
 func shown(value string) bool {
-	return value != "" && value != "0" && value != "false" && value != "0s"
+	return value != "" && value != "0" && value != "-1" && value != "false" && value != "0s"
 }

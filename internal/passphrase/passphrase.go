@@ -151,7 +151,7 @@ func readLine(r io.Reader) ([]byte, error) {
 			return trim(text)
 		case err != nil:
 			clear(text)
-			return nil, fmt.Errorf("passphrase: %w", err)
+			return nil, fmt.Errorf("passphrase: nothing to read: %w", err)
 		case len(text) == cap(text):
 			clear(text)
 			return nil, ErrLong

@@ -46,7 +46,7 @@ type FingerprintError struct {
 
 func (e *FingerprintError) Error() string {
 	return fmt.Sprintf("%v: pinned is %x, offered %x. Where the server's key was changed and this device has missed it, "+
-		"enrol it again or give it the new fingerprint; else somebody is in the server's place", ErrFingerprint, e.Pinned, e.Offered)
+		"enroll it again or give it the new fingerprint; else somebody is in the server's place", ErrFingerprint, e.Pinned, e.Offered)
 }
 
 // Is tells that it is ErrFingerprint.

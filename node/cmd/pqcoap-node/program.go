@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"time"
 
@@ -94,13 +95,8 @@ func (t *target) dial(ctx context.Context, std cli.Streams, cfg node.Config) (*n
 		cfg.Log = std.Log
 	}
 	conn, err := node.Dial(ctx, "", cfg)
-	switch {
-	case errors.Is(err, node.ErrKeyChanged):
-		return nil, cli.Exit(codeOtherKey, err)
-	case errors.Is(err, node.ErrConfig), errors.Is(err, node.ErrState):
-		return nil, err
-	case err != nil:
-		return nil, cli.Exit(codeNoSession, t.explain(err))
+	if err != nil {
+		return nil, t.explain(err)
 	}
 	return conn, nil
 }
@@ -122,15 +118,21 @@ func hangUp(conn *node.Conn, cfg node.Config, log *slog.Logger) {
 	}
 }
 
-// explain says in words what a context's error means here.
+// explain gives what kept a request from its answer an exit code, and says in words what a context's
+// error means here. Most of it can happen when a session is opened, and later when it is opened anew.
 func (t *target) explain(err error) error {
+	var file *fs.PathError
 	switch {
+	case errors.Is(err, node.ErrKeyChanged):
+		return cli.Exit(codeOtherKey, err)
+	case errors.Is(err, node.ErrConfig), errors.Is(err, node.ErrState), errors.As(err, &file):
+		return err
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer within %v: %w", t.timeout, err)
+		err = fmt.Errorf("no answer within %v: %w", t.timeout, err)
 	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("interrupted: %w", err)
+		err = fmt.Errorf("interrupted: %w", err)
 	}
-	return err
+	return cli.Exit(codeNoSession, err)
 }
 
 func mode(cfg node.Config) handshake.Mode {

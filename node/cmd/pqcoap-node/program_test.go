@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/cli"
+	"github.com/pqcoap/pqcoap/node"
 )
 
 // command runs the program without a network.
@@ -103,14 +107,26 @@ func TestUsageErrors(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	target := target{timeout: 5}
-	if err := target.explain(context.DeadlineExceeded); !strings.HasPrefix(err.Error(), "no answer within 5ns") {
-		t.Errorf("deadline: %v", err)
-	}
-	if err := target.explain(context.Canceled); !strings.HasPrefix(err.Error(), "interrupted") {
-		t.Errorf("canceled: %v", err)
-	}
-	if err := target.explain(os.ErrNotExist); err != os.ErrNotExist {
-		t.Errorf("another: %v", err)
+	file := &fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}
+	for _, tt := range []struct {
+		err  error
+		code int
+		want string
+	}{
+		{context.DeadlineExceeded, codeNoSession, "no answer within 5ns"},
+		{context.Canceled, codeNoSession, "interrupted"},
+		{&handshake.Refusal{Code: handshake.RefusedCredential}, codeNoSession, "handshake: refused"},
+		{node.ErrKeyChanged, codeOtherKey, "node: THE SERVER"},
+		{node.ErrState, 0, "state file"},
+		{file, 0, "open x"},
+	} {
+		err, code := target.explain(tt.err), 0
+		if coded := (*cli.Error)(nil); errors.As(err, &coded) {
+			code = coded.Code
+		}
+		if code != tt.code || !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%v: code %d, %v", tt.err, code, err)
+		}
 	}
 }
 

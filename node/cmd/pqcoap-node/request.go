@@ -164,7 +164,7 @@ func (r *request) run(ctx context.Context, std cli.Streams, path string) error {
 	}
 	defer content.Close()
 	if err := r.deliver(std, answer, content); err != nil {
-		return fmt.Errorf("%s: %w", path, r.explain(err))
+		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
 }
@@ -185,11 +185,14 @@ func (r *request) message(path string, stdin io.Reader) (coap.Message, error) {
 // deliver writes the answer to where it is wanted.
 func (r *request) deliver(std cli.Streams, answer coap.Message, content io.Reader) error {
 	if r.file != "" && answer.Code>>5 == 2 {
-		return save(r.file, content)
+		if err := save(r.file, content); err != nil {
+			return r.explain(err)
+		}
+		return nil
 	}
 	var err error
 	if answer.Payload, err = io.ReadAll(io.LimitReader(content, maxBody+1)); err != nil {
-		return err
+		return r.explain(err)
 	}
 	if len(answer.Payload) > maxBody {
 		return fmt.Errorf("the body of the answer is larger than %d bytes: name a file for it with -o", maxBody)

@@ -25,15 +25,17 @@ and servers that trust it let in every device that it vouches for. Whoever has i
 authority.key, can be any of them. It lies in the folder of a server, which then renews its own
 credential and issues those of devices; or in a folder of its own, off line.
 
-  init      make an authority named by -issuer; -alg 44 makes credentials 0.9 kB smaller
+  init      make an authority named by -issuer; -alg 44 makes credentials 0.9 kB
+            smaller
   show      print the authorities of the folder
   export    write the public key, for ca trust and for devices' files
-  trust     let in the devices of the authority in FILE, which export has written
+  trust     let in the devices of the authority in FILE, written by export
   distrust  end that; FILE is the key that show prints
-  request   write the public key of the server, -suite N, for ca issue -server elsewhere
-  issue     sign a credential of -name for the public key in FILE: a device's, or with -server a
-            server's
-  install   give the server the credential in FILE, which issue has written
+  request   write the public key of the server, -suite N, for ca issue -server
+            elsewhere
+  issue     sign a credential of -name for the public key in FILE: a device's,
+            or with -server a server's
+  install   give the server the credential in FILE, written by issue
 
 A server that runs takes all of it within a second.`,
 		Examples: `

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/pqcoap/pqcoap/internal/cli"
+	"github.com/pqcoap/pqcoap/server"
 	"github.com/pqcoap/pqcoap/server/control"
 	"github.com/pqcoap/pqcoap/server/registry"
 )
@@ -48,6 +49,23 @@ func (p *policy) define(fs *flag.FlagSet) {
 	fs.Var(&p.groups, "group", "`GROUP` that the device is in; may be given several times")
 	fs.Var(&p.allow, "allow", "`RULE` of what the device may do, besides what its groups may, such as "+
 		"\"GET /time\" or \"POST,PUT /telemetry/*\"; may be given several times")
+}
+
+// warn names the groups that server.toml has no rules of. It may get them later, so this is no error.
+func (p *policy) warn(dir string, out io.Writer) {
+	b, err := os.ReadFile(filepath.Join(dir, "server.toml"))
+	if err != nil {
+		return // the devices are let in all the same
+	}
+	settings, err := server.ParseSettings(b)
+	if err != nil {
+		return
+	}
+	for _, group := range p.groups {
+		if _, written := settings.Groups[group]; !written {
+			fmt.Fprintf(out, "there is no [group.%s] in %s yet: that group allows nothing\n", group, filepath.Join(dir, "server.toml"))
+		}
+	}
 }
 
 // names gives a command its folder and at least one name.
@@ -176,6 +194,7 @@ stands in server.toml. It is in force for open sessions within a second.`,
 				if err := names(*dir, args); err != nil {
 					return err
 				}
+				defer p.warn(*dir, std.Err)
 				return each(*dir, args, std.Out, "permitted", func(d control.Devices, name string) error {
 					return d.Permit(name, p.groups, p.allow)
 				})

@@ -84,6 +84,18 @@ func TestStates(t *testing.T) {
 	})
 }
 
+// A group without rules is named, whichever command puts a device there.
+func TestGroupWithoutRules(t *testing.T) {
+	newFolder(t, "3")
+	write(t, "home/server.toml", read(t, "home/server.toml")+"\n[group.meters]\nallow = [\"GET /time\"]\n")
+	for _, text := range []string{"enroll a", "invite b -json", "permit a"} {
+		out := line(t, 0, text+" -group meters -group pumps")
+		if strings.Count(out, "allows nothing") != 1 || !strings.Contains(out, "[group.pumps]") {
+			t.Errorf("%s: %s", text, out)
+		}
+	}
+}
+
 func TestDeviceErrors(t *testing.T) {
 	newFolder(t, "3")
 	for text, want := range map[string]string{

@@ -70,7 +70,11 @@ func enrollSetup(fs *flag.FlagSet) cli.Action {
 			return err
 		}
 		e.name, e.suite = args[0], handshake.Suite(suite)
-		return e.run(folder, *out, std)
+		if err := e.run(folder, *out, std); err != nil {
+			return err
+		}
+		e.policy.warn(folder.Path, std.Err)
+		return nil
 	}
 }
 
@@ -121,7 +125,7 @@ func (e *enrollment) config(dir *server.Dir) (node.Config, error) {
 	if err != nil {
 		return node.Config{}, err
 	}
-	cfg := node.Config{Name: e.name, Server: e.server, Suite: key.Suite(), Trust: key.ServerCredential()}
+	cfg := node.Config{Name: e.name, Server: e.server, Suite: key.Suite(), Trust: key.ServerCredential(), State: e.name + ".state"}
 	if cfg.Server == "" {
 		cfg.Server = here(dir.Settings.Listen)
 	}

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
@@ -49,7 +50,7 @@ type importing struct {
 }
 
 func importSetup(fs *flag.FlagSet) cli.Action {
-	dir := dirFlag(fs)
+	flags := folderFlags(fs)
 	format := fs.String("format", "", "`FORMAT` of the file, csv or json (default: what its name ends with)")
 	var q importing
 	fs.StringVar(&q.out, "out", "", "`DIR` for the files of devices whose keys are made; it is made if need be")
@@ -60,7 +61,7 @@ func importSetup(fs *flag.FlagSet) cli.Action {
 		"machine, at the port of server.toml)")
 	return func(_ context.Context, std cli.Streams, args []string) error {
 		switch {
-		case *dir == "":
+		case *flags.dir == "":
 			return cli.Usagef("-dir DIR is missing")
 		case len(args) != 1:
 			return cli.Usagef("want one FILE, have %d arguments", len(args))
@@ -74,12 +75,16 @@ func importSetup(fs *flag.FlagSet) cli.Action {
 			return err
 		}
 		defer clear(b)
-		folder, err := server.OpenDir(*dir)
+		folder, err := flags.open()
 		if err != nil {
 			return err
 		}
 		q.suite = handshake.Suite(suite)
-		return q.run(folder, rows(kind, b), std.Out)
+		if err := q.run(folder, rows(kind, b), std.Out); err != nil {
+			return err
+		}
+		q.policy.warn(folder.Path, std.Err)
+		return nil
 	}
 }
 
@@ -147,6 +152,11 @@ func (q *importing) devices(dir *server.Dir, file iter.Seq2[int, func() (row, er
 				return
 			}
 			*lines = append(*lines, line)
+			for _, group := range d.Groups {
+				if !slices.Contains(q.policy.groups, group) {
+					q.policy.groups = append(q.policy.groups, group)
+				}
+			}
 			if !yield(d, nil) {
 				return
 			}

@@ -49,7 +49,7 @@ type inviting struct {
 }
 
 func inviteSetup(fs *flag.FlagSet) cli.Action {
-	dir := dirFlag(fs)
+	flags := folderFlags(fs)
 	var q inviting
 	var p policy
 	p.define(fs)
@@ -61,15 +61,19 @@ func inviteSetup(fs *flag.FlagSet) cli.Action {
 	fs.StringVar(&q.png, "png", "", "also write the QR code to this `FILE`, which is as secret as the code")
 	fs.BoolVar(&q.asJSON, "json", false, "print one JSON object instead: name, code, uri, expires")
 	return func(_ context.Context, std cli.Streams, args []string) error {
-		if err := oneName(*dir, args); err != nil {
+		if err := oneName(*flags.dir, args); err != nil {
 			return err
 		}
-		folder, err := server.OpenDir(*dir)
+		folder, err := flags.open()
 		if err != nil {
 			return err
 		}
 		q.Name, q.Groups, q.Allow, q.Suite = args[0], p.groups, p.allow, handshake.Suite(suite)
-		return q.run(folder, std.Out)
+		if err := q.run(folder, std.Out); err != nil {
+			return err
+		}
+		p.warn(folder.Path, std.Err)
+		return nil
 	}
 }
 

@@ -89,6 +89,20 @@ func TestInitPassphrase(t *testing.T) {
 	}
 }
 
+// Commands that need the server's key beside one that devices have get it by the passphrase.
+func TestSealedFolder(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	if code, _, errs := command(t, "init", "-dir", "home", "-suite", "3", "-passphrase", "-passphrase-fd", lines(t, "the passphrase")); code != 0 {
+		t.Fatal(errs)
+	}
+	write(t, "names.csv", "name\na\n")
+	for _, text := range []string{"invite b -json", "import names.csv -out files", "enroll c"} {
+		line(t, 1, text)
+		line(t, 0, text+" -passphrase-fd "+lines(t, "the passphrase"))
+	}
+}
+
 func TestCheck(t *testing.T) {
 	dir := newFolder(t, "3")
 	if code, out, errs := command(t, "check", "-dir", dir); code != 0 || out != "ok\n" {

@@ -23,8 +23,11 @@ func rotateKeyCommand() cli.Command {
 on both keys are good; a device that comes by the old one is told of the new one in its session,
 and pins that. Devices of an authority learn it by themselves.
 
--status tells how many devices have come since and not learnt the new key, and how many have not
-come at all. -finish drops the old key, and with it every ticket and every m1 that goes by it: a
+-status tells how many devices know the new key, have gone by the old one only, and were never
+seen, and names those that do not know it. A device learns it when it next does a handshake or
+resumes; one that goes on with its session does so after fresh_after of its file, 7 days.
+
+-finish drops the old key, and with it every ticket and every m1 that goes by it: a
 device that has not learnt the new one does not get in any more, and has to be enrolled anew. It
 is refused while there are such devices, unless -force is there: for a key that was stolen.`,
 		Examples: `
@@ -86,6 +89,9 @@ func (r *rotation) end(std cli.Streams, suite handshake.Suite) error {
 	}
 	fmt.Fprintf(std.Out, "know the new key  %d\nonly the old one  %d\nnever seen        %d\n", n.know, n.old, n.unseen)
 	if !r.finish {
+		for _, name := range n.without {
+			fmt.Fprintf(std.Out, "lacks it          %s\n", name)
+		}
 		return nil
 	}
 	if n.old+n.unseen > 0 && !r.force {
@@ -100,7 +106,10 @@ func (r *rotation) end(std cli.Streams, suite handshake.Suite) error {
 }
 
 // learning counts devices by what they know of a rotation.
-type learning struct{ know, old, unseen int }
+type learning struct {
+	know, old, unseen int
+	without           []string // the names of old and unseen
+}
 
 // count looks at the devices of the suite that may come. Those that an authority has enrolled fetch
 // the server's credential themselves.
@@ -115,8 +124,10 @@ func (n *learning) count(devices control.Devices, suite handshake.Suite, current
 			n.know++
 		case d.State == registry.Enrolled:
 			n.unseen++
+			n.without = append(n.without, d.Name)
 		default:
 			n.old++
+			n.without = append(n.without, d.Name)
 		}
 	}
 	return nil

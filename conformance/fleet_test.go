@@ -2,17 +2,17 @@ package conformance
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/plgd-dev/go-coap/v3/message"
+
 	"github.com/pqcoap/pqcoap/coap"
-	"github.com/pqcoap/pqcoap/conformance/simnet"
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/handshake/cwt"
 	"github.com/pqcoap/pqcoap/node"
@@ -20,158 +20,200 @@ import (
 	"github.com/pqcoap/pqcoap/server/registry"
 )
 
-const fleetSuite = handshake.MLKEM512
+// A fleet is a server's folder, served on the loopback, and devices in a folder of theirs.
+type fleet struct {
+	t       *testing.T
+	dir     string
+	devices string
+	addr    string
+	folder  *server.Dir
+	server  *server.Server
+	done    chan error
+}
 
-// newFleet is a world whose server has a folder, with an authority or without one.
-func newFleet(t *testing.T, issuer, settings string) (*world, *server.Dir) {
+func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "srv")
-	if _, err := server.InitDir(path, fleetSuite); err != nil {
+	f := &fleet{t: t, dir: filepath.Join(t.TempDir(), "home"), devices: t.TempDir()}
+	if _, err := server.InitDir(f.dir, handshake.MLKEM512); err != nil {
 		t.Fatal(err)
 	}
-	if issuer != "" {
-		if _, err := server.InitCA(path, cwt.MLDSA44, issuer, nil); err != nil {
-			t.Fatal(err)
+	return f
+}
+
+// serve starts the server.
+func (f *fleet) serve() {
+	f.t.Helper()
+	var err error
+	if f.folder, err = server.OpenDir(f.dir); err != nil {
+		f.t.Fatal(err)
+	}
+	if f.server, err = server.New(f.folder.Config(coap.HandlerFunc(func(_ context.Context, r *coap.Request) *coap.Message {
+		return coap.Content(message.TextPlain, []byte(r.Device))
+	}))); err != nil {
+		f.t.Fatal(err)
+	}
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.addr, f.done = socket.LocalAddr().String(), make(chan error, 1)
+	go func() { f.done <- f.server.Serve(socket) }()
+}
+
+// stop ends it.
+func (f *fleet) stop() {
+	f.server.Close()
+	<-f.done
+}
+
+// enroll makes a device by an invitation.
+func (f *fleet) enroll(name string) node.Config {
+	f.t.Helper()
+	code, err := f.folder.Devices.Invite(registry.Invitation{Name: name, Suite: handshake.MLKEM512})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	inv := &node.Invitation{
+		Address: f.addr, Suite: handshake.MLKEM512, Code: code,
+		Fingerprint: f.folder.Key(handshake.MLKEM512).ServerCredential().Fingerprint(),
+	}
+	path := filepath.Join(f.devices, name+".toml")
+	cfg, err := node.EnrollFile(f.t.Context(), path, node.Enrolment{Invitation: inv, Name: name})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if _, err := node.EnrollFile(f.t.Context(), path+"2", node.Enrolment{Invitation: inv}); !errors.Is(err, node.ErrCodeUsed) {
+		f.t.Errorf("the code, again: %v", err)
+	}
+	return cfg
+}
+
+// ask has a device ask, by a handshake and in a session, and returns what it is called.
+func (f *fleet) ask(cfg node.Config) (string, error) {
+	f.t.Helper()
+	os.Remove(cfg.State)
+	conn, err := node.Dial(f.t.Context(), f.addr, cfg)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	answer, err := conn.Get(f.t.Context(), "/name")
+	if err != nil {
+		return "", err
+	}
+	f.await("a ticket", func() bool { _, err := os.Stat(cfg.State); return err == nil })
+	return string(answer.Payload), nil
+}
+
+// await looks again and again.
+func (f *fleet) await(what string, happened func() bool) {
+	f.t.Helper()
+	for range 600 {
+		if happened() {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	f.t.Fatalf("%s has not come", what)
+}
+
+// TestEnrolledAndRotated: a device of a code, of a server that has no authority. It learns the
+// server's new key while both are accepted, and one that does not ask then does not know the
+// server any more.
+func TestEnrolledAndRotated(t *testing.T) {
+	f := newFleet(t)
+	f.serve()
+	defer f.stop()
+	cfg, sleeper := f.enroll("sensor-1"), f.enroll("sensor-2")
+	if cfg.Trust == nil || cfg.Authority != nil {
+		t.Fatal("the server's key is not pinned")
+	}
+	for name, cfg := range map[string]node.Config{"sensor-1": cfg, "sensor-2": sleeper} {
+		if got, err := f.ask(cfg); err != nil || got != name {
+			t.Errorf("%q, %v", got, err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(path, "server.toml"), []byte(settings), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	dir, err := server.OpenDir(path)
+	fresh, err := server.RotateKey(f.dir, handshake.MLKEM512, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir.NoControl = true // who waits at a socket keeps the clock of a bubble from going on
-	hello := coap.HandlerFunc(func(_ context.Context, r *coap.Request) *coap.Message {
-		return &coap.Message{Code: coap.ContentCode, Payload: []byte("hello " + r.Device)}
+	f.await("the new key", func() bool {
+		if _, err := f.ask(cfg); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(cfg.State + ".known")
+		return err == nil && strings.Contains(string(b), string(fresh.ServerCredential().Bytes()))
 	})
-	return newWorld(t, 1, simnet.Link{Delay: 10 * time.Millisecond}, func(cfg *server.Config) {
-		*cfg = dir.Config(hello)
-		cfg.Workers = 1
-	}), dir
-}
-
-func wantHello(t *testing.T, c *node.Conn, name string) {
-	t.Helper()
-	m, err := c.Get(t.Context(), "/x")
-	if err != nil || string(m.Payload) != "hello "+name {
-		t.Errorf("%v %q, %v", m.Code, m.Payload, err)
-	}
-}
-
-func audited(t *testing.T, dir *server.Dir) string {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(dir.Path, "audit.log"))
-	if err != nil {
+	if _, err := server.FinishRotation(f.dir, handshake.MLKEM512, nil); err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
-}
-
-// A device with nothing but an invitation gets a name and a credential, trusts the authority instead
-// of a key, and outlives the credentials of both sides and the key of the server.
-func TestFleetDevice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w, dir := newFleet(t, "fleet", "[authority]\nname = \"gateway\"\ndevice_lifetime = 6\nserver_lifetime = 6\n")
-		code, err := dir.Devices.Invite(registry.Invitation{Name: "sensor-1", Suite: fleetSuite})
-		if err != nil {
-			t.Fatal(err)
-		}
-		key, err := handshake.GenerateKey(rand.Reader, fleetSuite)
-		if err != nil {
-			t.Fatal(err)
-		}
-		invitation := &node.Invitation{
-			Address: serverAddr.String(), Suite: fleetSuite, Code: code,
-			Fingerprint: dir.Key(fleetSuite).ServerCredential().Fingerprint(),
-		}
-		cfg, err := node.EnrollOn(t.Context(), w.net.Listen(deviceAddr), serverAddr, node.Enrolment{Invitation: invitation, Key: key})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if cfg.Name != "sensor-1" || cfg.Authority == nil || cfg.Issuer != "fleet" || cfg.ServerName != "gateway" || cfg.Trust != nil {
-			t.Errorf("%+v", cfg)
-		}
-		cfg.State = filepath.Join(t.TempDir(), "state")
-		c := w.mustDial(cfg)
-		wantHello(t, c, "sensor-1")
-		for range 12 {
-			time.Sleep(time.Hour)
-			wantHello(t, c, "sensor-1")
-		}
-		if _, err := server.RotateKey(dir.Path, fleetSuite, nil); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(7 * time.Hour) // in which the device has learnt, by the next credential
-		wantHello(t, c, "sensor-1")
-		if _, err := server.FinishRotation(dir.Path, fleetSuite, nil); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Minute)
-		c.Close()
-		c = w.mustDial(cfg)
-		wantHello(t, c, "sensor-1")
-		c.Close()
-		if log := audited(t, dir); strings.Count(log, `"renewed"`) < 2 || strings.Count(log, `"server credential"`) < 2 {
-			t.Errorf("audit log:\n%s", log)
-		}
-		w.close()
-	})
-}
-
-// Two devices have pinned the server's key, which is rotated: one learns the new one in its session,
-// one sleeps through it, and is told what has happened when it comes too late.
-func TestFleetRotation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w, dir := newFleet(t, "", "")
-		old := dir.Key(fleetSuite).ServerCredential()
-		device := func(name string) node.Config {
-			t.Helper()
-			key, err := handshake.GenerateKey(rand.Reader, fleetSuite)
-			if err != nil {
-				t.Fatal(err)
-			}
-			one := registry.Device{Name: name, Suite: fleetSuite, PublicKey: key.Public(), Enrolled: time.Now()}
-			if err := dir.Devices.Enroll(one); err != nil {
-				t.Fatal(err)
-			}
-			return node.Config{Name: name, Suite: fleetSuite, Trust: old, Key: key, State: filepath.Join(t.TempDir(), name)}
-		}
-		awake, asleep := device("awake"), device("asleep")
-		c := w.mustDial(awake)
-		wantHello(t, c, "awake")
-		c.Close()
-		fresh, err := server.RotateKey(dir.Path, fleetSuite, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		c = w.mustDial(awake)
-		wantHello(t, c, "awake")
-		time.Sleep(time.Minute)
-		if d, err := dir.Devices.Get("awake"); err != nil || d.ServerKey != fresh.ServerCredential().KeyID() {
-			t.Errorf("the server has the device by %x, %v", d.ServerKey, err)
-		}
-		c.Close()
-		if _, err := server.FinishRotation(dir.Path, fleetSuite, nil); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Second)
-		c = w.mustDial(awake) // whose configuration still has the old key
-		wantHello(t, c, "awake")
-		c.Close()
-		late, err := w.dial(t.Context(), asleep)
+	forgets := sleeper
+	forgets.State = ""
+	f.await("the end of the old key", func() bool {
+		conn, err := node.Dial(t.Context(), f.addr, forgets)
 		if err == nil {
-			late.Close()
-			t.Fatal("let in by a key that is gone")
+			conn.Close()
 		}
-		if text := err.Error(); !strings.Contains(text, fmt.Sprintf("%x", fresh.ServerCredential().Fingerprint())) {
-			t.Errorf("what the device says does not name the new key: %s", text)
+		return err != nil
+	})
+	if _, err := f.ask(sleeper); err == nil || !strings.Contains(err.Error(), "enrol it again") {
+		t.Errorf("a device that has missed it: %v", err)
+	}
+	if got, err := f.ask(cfg); err != nil || got != "sensor-1" {
+		t.Errorf("with the new key: %q, %v", got, err)
+	}
+}
+
+// TestEnrolledByAuthority: a device of a code, of a server whose folder has an authority. It trusts
+// that, shows what it signs, and gets it anew.
+func TestEnrolledByAuthority(t *testing.T) {
+	f := newFleet(t)
+	if err := os.WriteFile(filepath.Join(f.dir, "server.toml"), []byte("[authority]\nname = \"server-1\"\nmay_issue = true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ca, err := server.InitCA(f.dir, cwt.MLDSA65, "fleet.example", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.serve()
+	defer f.stop()
+	cfg := f.enroll("sensor-1")
+	if cfg.Trust != nil || cfg.Authority == nil || cfg.ServerName != "server-1" || cfg.Credential == nil {
+		t.Fatalf("%+v", cfg)
+	}
+	if got, err := f.ask(cfg); err != nil || got != "sensor-1" {
+		t.Errorf("%q, %v", got, err)
+	}
+	// One of which two thirds of the time are over.
+	if cfg.Credential, _, err = ca.Issue(time.Now().Add(-3*time.Hour), cwt.UsageDevice, "sensor-1", cfg.Key.Public(), 4*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(cfg.State)
+	conn, err := node.Dial(t.Context(), f.addr, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	f.await("a new credential", func() bool {
+		b, err := os.ReadFile(cfg.State + ".known")
+		return err == nil && strings.Count(string(b), string(cfg.Key.Public().Bytes())) == 1
+	})
+	if _, err := server.RotateKey(f.dir, handshake.MLKEM512, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := server.FinishRotation(f.dir, handshake.MLKEM512, nil); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	f.await("a server with another key", func() bool {
+		before, err := os.ReadFile(cfg.State + ".known")
+		if err != nil {
+			t.Fatal(err)
 		}
-		asleep.Trust, asleep.State = fresh.ServerCredential(), filepath.Join(t.TempDir(), "again")
-		c = w.mustDial(asleep)
-		wantHello(t, c, "asleep")
-		c.Close()
-		w.close()
+		if got, err := f.ask(cfg); err != nil || got != "sensor-1" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		after, err := os.ReadFile(cfg.State + ".known")
+		return err == nil && string(before) != string(after)
 	})
 }

@@ -183,7 +183,8 @@ func TrustAuthority(path string, t *authority.Trust) error {
 func DistrustAuthority(path string, id [8]byte) error {
 	err := removeFile(trustFile(path, id))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %x is not one of %s", ErrCA, id, filepath.Join(path, caFolder))
+		return fmt.Errorf("%w: %x is not one of %s; to do without the folder's own, move authority.key and authority.pub elsewhere",
+			ErrCA, id, filepath.Join(path, caFolder))
 	}
 	return err
 }

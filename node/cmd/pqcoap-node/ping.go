@@ -19,8 +19,11 @@ func pingCommand() cli.Command {
 		Long: `Ping makes N handshakes, one after the other, each followed by GET /time. Times start
 before any key is generated: a handshake ends when the server has proven itself, the
 first answer when the body of GET /time is there. Bytes and datagrams are UDP payload, of
-the finished handshakes together, with the GETs apart. With a state file those behind the
-first are resumptions, which a line says. Exit code 3 if one failed.`,
+the finished handshakes together, with the GETs apart.
+
+With a state file the first may go on with the session that is kept there, and those behind
+it are resumptions; a line says which. -fresh makes handshakes of them. The last session is
+closed and not kept. Exit code 3 if one failed.`,
 		Examples: `
 			pqcoap-node ping -c sensor-1.toml -n 5
 			pqcoap-node ping -c sensor-1.toml -fresh -n 100 -json`,

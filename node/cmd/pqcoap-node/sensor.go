@@ -156,7 +156,11 @@ func (s *sensor) post(ctx context.Context, batch []reading) error {
 		// The server may have lost the session: the next attempt makes a new one.
 		s.link.Close()
 		s.link = nil
-		return fmt.Errorf("not acknowledged: %w", err)
+		err = fmt.Errorf("not acknowledged: %w", err)
+		if refusal := (*handshake.Refusal)(nil); errors.As(err, &refusal) {
+			return cli.Exit(codeNoSession, err)
+		}
+		return err
 	}
 	if err := verdict(answer); err != nil {
 		return err

@@ -27,6 +27,7 @@ type fakeServer struct {
 	t      *testing.T
 	away   func() bool // nil: never
 	refuse error       // of a dial
+	revoke error       // of a request
 	code   codes.Code  // 0: 2.04
 	until  time.Time   // when refuse and code end; zero: never
 	dials  []time.Time
@@ -63,6 +64,9 @@ func (f *fakeServer) HangUp() {
 func (f *fakeServer) Post(_ context.Context, path string, format message.MediaType, b []byte) (coap.Message, error) {
 	if f.away != nil && f.away() {
 		return coap.Message{}, errAway
+	}
+	if f.revoke != nil {
+		return coap.Message{}, f.revoke
 	}
 	if f.code != 0 && f.troubled() {
 		return coap.Message{Code: f.code}, nil
@@ -194,6 +198,7 @@ func TestSensorGivesUp(t *testing.T) {
 		code   int
 	}{
 		{"refused", fakeServer{refuse: cli.Exit(codeNoSession, refusal)}, codeNoSession},
+		{"revoked in a session", fakeServer{revoke: refusal}, codeNoSession},
 		{"answer 4.04", fakeServer{code: codes.NotFound}, codeAnswer},
 	}
 	for _, tt := range tests {

@@ -111,8 +111,8 @@ type learning struct {
 	without           []string // the names of old and unseen
 }
 
-// count looks at the devices of the suite that may come. Those that an authority has enrolled fetch
-// the server's credential themselves.
+// count looks at the devices of the suite that may come. Those that have a credential trust the
+// authority, and fetch the server's new one themselves.
 func (n *learning) count(devices control.Devices, suite handshake.Suite, current [8]byte) error {
 	for d, err := range devices.All() {
 		switch {
@@ -120,7 +120,7 @@ func (n *learning) count(devices control.Devices, suite handshake.Suite, current
 			return err
 		case d.Suite != suite || d.Enrolling || d.State == registry.Revoked,
 			d.Origin == registry.Authority && d.Expires.Before(time.Now()):
-		case d.ServerKey == current, d.Origin == registry.Authority:
+		case d.ServerKey == current, d.Origin == registry.Authority, !d.Expires.IsZero():
 			n.know++
 		case d.State == registry.Enrolled:
 			n.unseen++

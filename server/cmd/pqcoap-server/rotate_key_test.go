@@ -1,12 +1,15 @@
 package main
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/server"
 	"github.com/pqcoap/pqcoap/server/control"
+	"github.com/pqcoap/pqcoap/server/registry"
 )
 
 // A key is rotated in three steps, beside a server that runs or not, and the last one waits for the
@@ -68,9 +71,18 @@ func TestLearning(t *testing.T) {
 	current := folder.Keys[0].ServerCredential().KeyID()
 	folder.Devices.Met("a", time.Now(), current)
 	folder.Devices.Met("b", time.Now(), [8]byte{1})
+	key, err := handshake.GenerateKey(rand.Reader, handshake.MLKEM512)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certified := registry.Device{Name: "d", Suite: handshake.MLKEM512, PublicKey: key.Public(), Origin: registry.Code,
+		Enrolled: time.Now(), Expires: time.Now().Add(time.Hour)}
+	if err := folder.Devices.Enroll(certified); err != nil {
+		t.Fatal(err)
+	}
 	var n learning
 	var devices control.Devices = folder.Devices
-	if err := n.count(devices, folder.Keys[0].Suite(), current); err != nil || n.know != 1 || n.old != 1 || n.unseen != 1 || strings.Join(n.without, " ") != "b c" {
+	if err := n.count(devices, folder.Keys[0].Suite(), current); err != nil || n.know != 2 || n.old != 1 || n.unseen != 1 || strings.Join(n.without, " ") != "b c" {
 		t.Errorf("%+v, %v", n, err)
 	}
 }

@@ -74,6 +74,9 @@ func (l *Log) Reinstated(now time.Time, d Device) error { return l.now(now, "rei
 // Revoked is a device that is never let in again.
 func (l *Log) Revoked(now time.Time, d Device) error { return l.now(now, "revoked", of(d)) }
 
+// Permitted is a device that has other groups or rules from now on.
+func (l *Log) Permitted(now time.Time, d Device) error { return l.now(now, "permitted", of(d)) }
+
 // Removed is a device that the server does not know any more.
 func (l *Log) Removed(now time.Time, d Device) error { return l.now(now, "removed", of(d)) }
 

@@ -23,7 +23,7 @@ func withDevices(dir string, do func(control.Devices) error) (err error) {
 	if _, err := os.Stat(filepath.Join(dir, "server.toml")); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s: no server.toml in it: pqcoap-server init makes a folder", dir)
 	}
-	devices, err := control.Open(dir)
+	devices, err := openAudited(dir)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -75,6 +76,13 @@ func (k *trafficKeys) read(suite CipherSuite, b []byte) (n int, ok bool) {
 	}
 	k.key, k.iv, k.sn = b[:size], b[size:size+ivSize], b[size+ivSize:n]
 	return n, true
+}
+
+// clone returns a copy in memory of its own.
+func (k *trafficKeys) clone() trafficKeys {
+	b := slices.Concat(k.key, k.iv, k.sn)
+	n := len(k.key)
+	return trafficKeys{b[:n], b[n : n+ivSize], b[n+ivSize:]}
 }
 
 func (k *trafficKeys) wipe() {

@@ -17,7 +17,7 @@ type Ref uint32
 
 const (
 	// Largest is the size of the largest entry, in bytes.
-	Largest = 2048
+	Largest = 40 << 10
 	// chunkSize is how much memory is asked for at once, and given back.
 	chunkSize = 1 << 20
 	// A Ref is an index, above the number of its size class.
@@ -29,7 +29,7 @@ const (
 // sizes of entries. They are close together where most sessions at rest lie.
 var sizes = [...]int{
 	64, 128, 192, 256, 320, 384, 400, 416, 432, 448, 464, 480, 496, 512, 528, 544, 560, 576, 592, 608, 624, 640,
-	768, 1024, 1536, Largest,
+	768, 1024, 1536, 2048, 4096, 16384, Largest,
 }
 
 // An Arena holds entries.

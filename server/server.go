@@ -104,6 +104,7 @@ func newEngine(cfg *Config) *session.Server {
 		MaxSessions:   cfg.MaxSessions,
 		IdleTimeout:   cfg.IdleTimeout,
 		Admission:     cfg.Admission,
+		Rest:          letGo,
 	})
 }
 
@@ -218,7 +219,6 @@ func (s *Server) take(now time.Time, ev session.Event) {
 		s.hand(now, ev.Work)
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
-		s.open(ev.Session)
 		s.recheckLate(ev.Session)
 		s.deliver(now, ev.Session.Device())
 	case session.EventRequest:
@@ -227,9 +227,11 @@ func (s *Server) take(now time.Time, ev session.Event) {
 		s.deliver(now, ev.Session.Device())
 	case session.EventClosed:
 		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
-		endpointOf(ev.Session).End(ev.Err)
+		if end, ok := ev.Session.Owner.(*endpoint.Endpoint); ok {
+			end.End(ev.Err)
+		}
 	default:
-		endpointOf(ev.Session).Take(now, ev)
+		s.endpointOf(ev.Session).Take(now, ev)
 	}
 }
 

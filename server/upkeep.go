@@ -56,38 +56,43 @@ func (s *Server) SetTickets(keys *handshake.TicketKeys) {
 // those that are not let in any more, or with another key. It returns their number. The server of
 // a folder does it whenever the devices enrolled have changed.
 func (s *Server) Recheck() (ended int) {
-	s.mu.Lock()
-	if s.closed || s.socket == nil {
+	for page, more := (session.Page{}), true; more; more = page != (session.Page{}) {
+		s.mu.Lock()
+		if s.closed || s.socket == nil {
+			s.mu.Unlock()
+			return ended
+		}
+		if page == (session.Page{}) {
+			s.checked = time.Now()
+		}
+		var list []session.Holder
+		list, page = s.engine.Holders(page)
 		s.mu.Unlock()
-		return 0
-	}
-	s.checked = time.Now()
-	list := s.engine.Sessions()
-	s.mu.Unlock()
-	for _, one := range list {
-		if s.recheck(one) {
-			ended++
+		for _, one := range list {
+			if s.recheck(one) {
+				ended++
+			}
 		}
 	}
 	return ended
 }
 
-// recheck asks about one session, and tells whether it has ended it. What it asks by does not
-// change while a session is there.
-func (s *Server) recheck(one *session.Session) bool {
-	client, err := s.cfg.Authorize(one.Suite(), one.Credential())
+// recheck asks about one session, and tells whether it has ended it.
+func (s *Server) recheck(one session.Holder) bool {
+	client, err := s.cfg.Authorize(one.Suite, one.Credential)
 	if err == nil && one.Admits(client) {
 		return false
 	}
-	s.log.Warn("device is not let in any more", "device", one.Device())
-	return endpointOf(one).Close() == nil
+	s.log.Warn("device is not let in any more", "device", one.Name)
+	return peer{s, one.Ref}.Close() == nil
 }
 
 // recheckLate asks about a session that was granted before the last Recheck and confirmed behind
 // it. The caller holds the lock.
 func (s *Server) recheckLate(one *session.Session) {
 	if !s.closed && !one.Asked().After(s.checked) {
-		s.tasks.Go(func() { s.recheck(one) })
+		holder := one.Holder()
+		s.tasks.Go(func() { s.recheck(holder) })
 	}
 }
 

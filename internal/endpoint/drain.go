@@ -1,6 +1,9 @@
 package endpoint
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Drain has no more handlers started: requests are answered with a 5.03 and come again in a
 // second. The caller holds the lock.
@@ -19,4 +22,24 @@ func (p *Endpoint) EndObservations(now time.Time) {
 			o.send(now, last)
 		}
 	}
+}
+
+// ErrLetGo says that the session goes on, and another Endpoint is made for it when it is needed.
+var ErrLetGo = errors.New("endpoint: given up while its session rests")
+
+// LetGo gives the endpoint up, since its session goes to rest; false where somebody would miss it.
+// The caller holds the lock.
+func (p *Endpoint) LetGo() bool {
+	if p.err != nil || p.kept || !p.Idle() || len(p.watches) > 0 || len(p.served) > 0 {
+		return false
+	}
+	p.err = ErrLetGo
+	return true
+}
+
+// Keep is Done for an endpoint that could be let go, and is not from now on. The caller holds the
+// lock.
+func (p *Endpoint) Keep() <-chan struct{} {
+	p.kept = true
+	return p.done
 }

@@ -183,13 +183,19 @@ func (w *World) step() {
 		heap.Pop(&w.events).(event).do()
 		return
 	}
-	w.server.Advance(w.Now, &w.out)
-	w.fromServer()
-	if w.device != nil {
+	if w.due(w.server.Deadline()) {
+		w.server.Advance(w.Now, &w.out)
+		w.fromServer()
+	}
+	if w.device != nil && w.due(w.device.Deadline()) {
 		w.device.Advance(w.Now, &w.out)
 		w.fromDevice()
 	}
 }
+
+// due reports that a time has come. Whoever has nothing to do is left alone: it may look at the age
+// of its keys where it is called.
+func (w *World) due(at time.Time) bool { return !at.IsZero() && !at.After(w.Now) }
 
 // send puts on the link what is in the outbox.
 func (w *World) send(from netip.AddrPort) {

@@ -46,6 +46,7 @@ type Config struct {
 	Suite                  handshake.Suite
 	Seed                   uint64
 	DeviceUpdate, ToUpdate session.Update // of the device and of the server
+	RestAfter              time.Duration  // of the server's sessions; 0: as it is by default
 }
 
 // A World is a device, a server, and what is between them.
@@ -124,6 +125,7 @@ func (w *World) newServer() *session.Server {
 		Era:        w.era,
 		Tickets:    w.tickets,
 		Update:     w.cfg.ToUpdate,
+		RestAfter:  w.cfg.RestAfter,
 	})
 }
 

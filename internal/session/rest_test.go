@@ -23,7 +23,7 @@ func sound(t testing.TB, s *Server) {
 	tab := &s.sessions
 	ids, atRest, awake, named := make(map[record.ConnectionID]bool), 0, 0, 0
 	tab.all(func(session *Session, e entry) {
-		id, name, isConfirmed := record.ConnectionID{}, "", true
+		id, name, current := record.ConnectionID{}, "", true
 		switch {
 		case session != nil && e != nil || session == nil && e == nil:
 			t.Fatalf("a session is in two places, or in none: %v, %x", session, e)
@@ -32,11 +32,11 @@ func sound(t testing.TB, s *Server) {
 			id, name = e.id(), string(e.name())
 		default:
 			awake++
-			id, name, isConfirmed = session.id, session.name, session.state == confirmed
+			id, name, current = session.id, session.name, session.state == confirmed && session.retireAt.IsZero()
 			if session.state == resting || session.state == gone || (session.ch == nil) != (session.state == opening) {
 				t.Fatalf("a session in state %d has a place, channel %v", session.state, session.ch)
 			}
-			if isConfirmed && !session.timer.Active() {
+			if current && !session.timer.Active() {
 				t.Fatal("a session that is awake has no timer")
 			}
 		}
@@ -48,9 +48,9 @@ func sound(t testing.TB, s *Server) {
 		if found != session || (foundAtRest == nil) != (e == nil) {
 			t.Fatalf("ID %v finds another session", id)
 		}
-		if other, otherAtRest := tab.device(name); isConfirmed && name != "" && other == nil && otherAtRest == nil {
+		if other, otherAtRest := tab.device(name); current && name != "" && other == nil && otherAtRest == nil {
 			t.Fatalf("device %q has no session", name)
-		} else if isConfirmed && (other != nil && other == session || otherAtRest != nil && otherAtRest.id() == id) {
+		} else if other != nil && other == session || otherAtRest != nil && otherAtRest.id() == id {
 			named++
 		}
 	})

@@ -88,7 +88,15 @@ func rss(b testing.TB) int {
 	return pages * os.Getpagesize()
 }
 
-// What a session at rest costs in all, and what it costs to look for those that are over.
+// allocated is what is live on the heap, in bytes.
+func allocated() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// What a session at rest costs in all, one that is awake on the heap, and what it costs to look for those that are over.
 //
 // go test ./internal/session -run - -bench Resting -benchtime 1x -rest.sessions 1000000
 func BenchmarkResting(b *testing.B) {
@@ -121,6 +129,14 @@ func BenchmarkResting(b *testing.B) {
 		}
 		b.ReportMetric(float64(all.Microseconds())/1000, "sweep-ms")
 		b.ReportMetric(float64(longest.Microseconds()), "longest-step-µs")
+
+		heap := allocated()
+		const woken = 10_000
+		for i := range woken {
+			s.Device(epoch, fmt.Sprintf("sensor-%06d", i))
+		}
+		b.ReportMetric(float64(allocated()-heap)/woken, "awake-heap-B/session")
+		runtime.KeepAlive(s)
 	}
 }
 

@@ -61,7 +61,7 @@ func FuzzLoadEntry(f *testing.F) {
 			b[1], b[2] = 0, 0 // a slot whose table fits the memory
 		}
 		s := NewServer(ServerConfig{
-			Keys: p.server.cfg.Keys, Rand: rand.Reader, Echo: p.server.cfg.Echo,
+			Identities: p.server.cfg.Identities, Rand: rand.Reader, Echo: p.server.cfg.Echo,
 			Authorize: func(handshake.Suite, handshake.ClientCredential) (Client, error) {
 				if len(b) < entryHead {
 					return Client{}, nil

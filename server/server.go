@@ -10,12 +10,15 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
+	"github.com/pqcoap/pqcoap/server/audit"
 )
 
 // ErrClosed is what Serve returns after Close.
@@ -23,11 +26,16 @@ var ErrClosed = errors.New("server: closed")
 
 // A Server serves one socket. Its methods are safe for concurrent use.
 type Server struct {
+	handshake.Unprintable
 	cfg    Config
 	log    *slog.Logger
 	ctx    context.Context // of the handlers
 	cancel context.CancelFunc
 	tasks  sync.WaitGroup // workers and handlers
+
+	audit     atomic.Pointer[audit.Log] // nil: none
+	reloading sync.Mutex                // held by Reload
+	identity  identityState
 
 	mu       sync.Mutex
 	socket   PacketConn
@@ -37,7 +45,6 @@ type Server struct {
 	timer    *alarm.Alarm
 	work     workshop
 	queue    queue
-	devices  uint64    // version of the folder's registry that sessions agree with
 	checked  time.Time // when Recheck was last called
 	draining bool
 	closed   bool
@@ -73,20 +80,21 @@ func New(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.engine = newEngine(&cfg)
+	handler := s.beginIdentity()
+	s.engine = newEngine(&cfg, handler, s.letGo)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.owner = &endpoint.Owner{
-		Lock: &s.mu, Context: s.ctx, Handler: cfg.Handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
+		Lock: &s.mu, Context: s.ctx, Handler: handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
 		Flush: s.flush,
 	}
 	return s, nil
 }
 
-func newEngine(cfg *Config) *session.Server {
+func newEngine(cfg *Config, handler coap.Handler, rest func(*session.Session) bool) *session.Server {
 	var short [32]byte
 	rand.Read(short[:])
 	return session.NewServer(session.ServerConfig{
-		Identities:    identities(cfg.Keys),
+		Identities:    cfg.identities(),
 		Authorize:     cfg.Authorize,
 		Rand:          rand.Reader,
 		Echo:          coap.NewEchoKeys(short, cfg.Secrets.Echo),
@@ -98,13 +106,13 @@ func newEngine(cfg *Config) *session.Server {
 		Update:        cfg.Update,
 		MaxUDPPayload: cfg.MaxUDPPayload,
 		MaxBody:       cfg.MaxBody,
-		Stream:        endpoint.Streams(cfg.Handler),
+		Stream:        endpoint.Streams(handler),
 		Forward:       cfg.Forward,
 		MaxHalfOpen:   cfg.MaxHalfOpen,
 		MaxSessions:   cfg.MaxSessions,
 		IdleTimeout:   cfg.IdleTimeout,
 		Admission:     cfg.Admission,
-		Rest:          letGo,
+		Rest:          rest,
 	})
 }
 
@@ -128,18 +136,22 @@ func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
 func (s *Server) Serve(socket PacketConn) error {
 	if err := s.attach(socket); err != nil {
 		socket.Close()
+		if s.Addr() == nil {
+			s.Close() // it will not serve, and gives its folder back
+		}
 		return err
 	}
 	for range s.cfg.Workers {
 		s.tasks.Go(s.worker)
 	}
-	if s.cfg.dir != nil {
-		s.tasks.Go(s.upkeep)
-	}
+	closeControl := s.keepFolder()
 	s.log.Info("serving", "address", socket.LocalAddr().String())
 	err := s.read(socket)
 	s.Close()
+	closeControl()
 	s.tasks.Wait()
+	s.told(s.closeAudit())
+	s.releaseFolder()
 	return err
 }
 
@@ -151,6 +163,11 @@ func (s *Server) attach(socket PacketConn) error {
 	}
 	if s.socket != nil {
 		return errors.New("server: Serve called twice")
+	}
+	if dir := s.cfg.dir; dir != nil {
+		if err := s.openAudit(dir.settings().Audit); err != nil {
+			return err
+		}
 	}
 	now := time.Now()
 	if err := s.load(now); err != nil {
@@ -219,14 +236,20 @@ func (s *Server) take(now time.Time, ev session.Event) {
 		s.hand(now, ev.Work)
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
+		s.entered(now, ev.Session)
 		s.recheckLate(ev.Session)
 		s.deliver(now, ev.Session.Device())
+	case session.EventRefused:
+		s.auditRefused(now, ev.Refused)
 	case session.EventRequest:
 		s.request(now, ev)
 	case session.EventHeard:
 		s.deliver(now, ev.Session.Device())
+	case session.EventDue:
+		s.recheckDue(ev.Session)
 	case session.EventClosed:
 		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
+		s.left(ev.Session)
 		if end, ok := ev.Session.Owner.(*endpoint.Endpoint); ok {
 			end.End(ev.Err)
 		}
@@ -252,18 +275,4 @@ func (s *Server) Addr() net.Addr {
 		return nil
 	}
 	return s.socket.LocalAddr()
-}
-
-// Stats counts what the server has seen since New.
-func (s *Server) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Stats{ServerStats: s.engine.Stats(), Queue: s.queue.counted(), Work: s.work.stats()}
-}
-
-// LaneStats counts what the plain lane has seen since New.
-func (s *Server) LaneStats() coap.LaneStats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.engine.LaneStats()
 }

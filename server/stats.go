@@ -1,6 +1,9 @@
 package server
 
-import "github.com/pqcoap/pqcoap/internal/session"
+import (
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/session"
+)
 
 // Stats counts what a server has seen.
 type Stats struct {
@@ -22,4 +25,18 @@ type QueueStats struct {
 
 	Waiting int // now, those that wait for their answer among them
 	Bytes   int // of these
+}
+
+// Stats counts what the server has seen since New.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stats{ServerStats: s.engine.Stats(), Queue: s.queue.counted(), Work: s.work.stats()}
+}
+
+// LaneStats counts what the plain lane has seen since New.
+func (s *Server) LaneStats() coap.LaneStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.engine.LaneStats()
 }

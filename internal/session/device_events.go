@@ -24,6 +24,8 @@ const (
 	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
 	EventTicket                        // Device: a Ticket for the session after this one
 	EventHeard                         // Server: a record of a Session that was to Listen has opened
+	EventDue                           // Server: the Client.Until of a Session has come; Extend, or CloseSession
+	EventRefused                       // Server: a handshake has led to no session
 )
 
 // An Event is what happened to a session.
@@ -36,6 +38,7 @@ type Event struct {
 	Session *Session                   // Server only
 	Ticket  *handshake.ResumptionState // EventTicket
 	Work    *Work                      // EventWork
+	Refused *Refused                   // EventRefused
 }
 
 // Next is the next event, false if there is none.
@@ -112,4 +115,16 @@ func (d *Device) doubt(now time.Time, id uint64) {
 	if waits && d.state == open && now.Sub(began) >= silence && d.heard.Before(began) {
 		d.end(errSilent)
 	}
+}
+
+// end closes the session, once.
+func (d *Device) end(err error) {
+	if d.state == closed {
+		return
+	}
+	d.state, d.err = closed, err
+	if d.ch != nil {
+		d.ch.coap.Release()
+	}
+	d.events = append(d.events, Event{Kind: EventClosed, Err: err})
 }

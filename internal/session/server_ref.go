@@ -128,3 +128,24 @@ func (s *Server) Holders(p Page) (list []Holder, next Page) {
 	})
 	return list, next
 }
+
+// HoldersOf are those of a named device: of the session that it has, and the one before while that
+// retires.
+func (s *Server) HoldersOf(name string) (list []Holder) {
+	one, atRest := s.sessions.device(name)
+	if atRest != nil {
+		return []Holder{atRest.holder()}
+	}
+	for ; one != nil && one.state == confirmed; one = one.previous {
+		list = append(list, one.Holder())
+	}
+	return list
+}
+
+// AwakeOf is the session of a Ref if that is awake, else nil.
+func (s *Server) AwakeOf(r Ref) *Session {
+	if session, _ := s.sessions.get(r.id); session != nil && session.state == confirmed {
+		return session
+	}
+	return nil
+}

@@ -28,6 +28,15 @@ func (c *Conn) Quiet() bool {
 	return len(c.queue) == 0 && len(s.entries) == s.answered+len(s.observed) && c.recovery.head == nil
 }
 
+// Observes tells whether there is an observation, of either side.
+func (c *Conn) Observes() bool { return len(c.server.observed) > 0 || len(c.byID) > 0 }
+
+// AtRest tells whether AppendState leaves nothing out: nothing is under way, nobody observes, and no
+// answer is kept for a repeated request.
+func (c *Conn) AtRest() bool {
+	return c.Quiet() && !c.Observes() && len(c.server.entries) == 0 && len(c.events) == 0
+}
+
 // AppendState appends what a Conn has to know after a pause in which its program did not run:
 // which tokens have been used, and what was learnt of the path. What is under way, and
 // observations, are not in it.

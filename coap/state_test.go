@@ -66,10 +66,19 @@ func TestQuiet(t *testing.T) {
 	if !p.conns[0].Quiet() {
 		t.Error("not quiet behind the answer")
 	}
+	if !p.conns[0].AtRest() || p.conns[1].AtRest() {
+		t.Error("at rest with an answer that is kept, or not where it was asked")
+	}
+	p.run(2*time.Minute, func() bool { return p.conns[1].AtRest() })
+	if !p.conns[1].AtRest() || p.conns[0].Observes() || p.conns[1].Observes() {
+		t.Error("not at rest when no answer is kept any more, or somebody observes")
+	}
 	p.thinking = nil
 	p.observe([]byte("x"))
-	if !p.conns[0].Quiet() || !p.conns[1].Quiet() {
-		t.Error("not quiet with an observation")
+	for end := range 2 {
+		if !p.conns[end].Quiet() || !p.conns[end].Observes() || p.conns[end].AtRest() {
+			t.Errorf("end %d: not quiet with an observation, or at rest", end)
+		}
 	}
 }
 

@@ -106,10 +106,10 @@ func forbiddenOurs(path, own string) string {
 		return "a leaf imports nothing of ours"
 	case within(path, "coap/gocoap") && own != "coap":
 		return "the adapter imports coap only"
-	case within(path, "internal/admission") && own != path:
-		return "internal/admission imports nothing of ours"
-	case within(path, "internal/session") && leafOf(own) == "" && !within(own, path, "internal/admission"):
-		return "internal/session imports the leaves and internal/admission only"
+	case within(path, "internal/admission", "internal/arena", "internal/wheel") && own != path:
+		return "it imports nothing of ours"
+	case within(path, "internal/session") && leafOf(own) == "" && !within(own, path, "internal/admission", "internal/arena", "internal/wheel"):
+		return "internal/session imports the leaves, and what keeps and admits sessions, only"
 	case within(path, "internal") && leafOf(own) == "" && !within(own, "internal"):
 		return "internal packages import leaves and each other only"
 	case within(path, "node") && within(own, "server"):

@@ -47,7 +47,7 @@ func (c *Conn) updateReceive() error {
 // dropOld closes the older of two receiving epochs.
 func (c *Conn) dropOld() {
 	if o := c.receive[1]; o != nil {
-		o.secret.wipe()
+		o.wipe()
 		c.receive[1] = nil
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha512"
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -17,6 +20,7 @@ const (
 	ivSize      = 12 // RFC 8446 section 5.3
 	tagSize     = 16 // RFC 5116 section 5.1
 	maskSize    = aes.BlockSize
+	maxSecret   = sha512.Size384
 )
 
 // expandLabel is HKDF-Expand-Label with an empty context (RFC 8446 section
@@ -39,24 +43,52 @@ type trafficKeys struct {
 	key, iv, sn []byte
 }
 
+// deriveKeys is expandLabel three times. None is longer than the hash, so that each is the first
+// block of HKDF-Expand, HMAC(secret, label || 1), and they can share one HMAC (RFC 5869 section 2.3).
 func deriveKeys(suite CipherSuite, secret []byte) (k trafficKeys, err error) {
 	h, keySize, err := suite.algorithms()
 	if err != nil {
 		return k, err
 	}
-	if len(secret) != h().Size() {
+	mac := hmac.New(h, secret)
+	if len(secret) != mac.Size() {
 		return k, fmt.Errorf("%w: size of a traffic secret", ErrConfig)
 	}
-	for _, f := range []struct {
-		to    *[]byte
-		label string
-		size  int
-	}{{&k.key, "key", keySize}, {&k.iv, "iv", ivSize}, {&k.sn, "sn", keySize}} {
-		if *f.to, err = expandLabel(h, secret, labelPrefix+f.label, f.size); err != nil {
-			return k, err
-		}
+	room := make([]byte, 0, 3*maxSecret)
+	expand := func(label string, size int) []byte {
+		start := len(room)
+		room = append(room, 0, byte(size), byte(len(labelPrefix+label)))
+		room = append(append(append(room, labelPrefix...), label...), 0, 1)
+		mac.Reset()
+		mac.Write(room[start:])
+		room = mac.Sum(room[:start])[:start+size]
+		return room[start:]
 	}
+	k.key, k.iv, k.sn = expand("key", keySize), expand("iv", ivSize), expand("sn", keySize)
 	return k, nil
+}
+
+// read takes keys of a suite out of b, which they alias, and returns how many bytes they are.
+func (k *trafficKeys) read(suite CipherSuite, b []byte) (n int, ok bool) {
+	_, size, err := suite.algorithms()
+	if n = 2*size + ivSize; err != nil || len(b) < n {
+		return 0, false
+	}
+	k.key, k.iv, k.sn = b[:size], b[size:size+ivSize], b[size+ivSize:n]
+	return n, true
+}
+
+// clone returns a copy in memory of its own.
+func (k *trafficKeys) clone() trafficKeys {
+	b := slices.Concat(k.key, k.iv, k.sn)
+	n := len(k.key)
+	return trafficKeys{b[:n], b[n : n+ivSize], b[n+ivSize:]}
+}
+
+func (k *trafficKeys) wipe() {
+	clear(k.key)
+	clear(k.iv)
+	clear(k.sn)
 }
 
 // protection is the expanded form of trafficKeys. Its arrays are scratch
@@ -75,6 +107,11 @@ func newProtection(suite CipherSuite, secret []byte) (*protection, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer k.wipe()
+	return k.expand()
+}
+
+func (k *trafficKeys) expand() (*protection, error) {
 	block, err := aes.NewCipher(k.key)
 	if err != nil {
 		return nil, err

@@ -15,17 +15,28 @@ const (
 type opener struct {
 	*protection
 	secret secret
+	keys   trafficKeys // those of protection, for an export
 	epoch  uint64
 	window window
 	failed uint64 // records that did not authenticate
 }
 
 func newOpener(suite CipherSuite, s secret, epoch uint64) (*opener, error) {
-	p, err := newProtection(suite, s)
+	k, err := deriveKeys(suite, s)
 	if err != nil {
 		return nil, err
 	}
-	return &opener{protection: p, secret: slices.Clone(s), epoch: epoch}, nil
+	p, err := k.expand()
+	if err != nil {
+		return nil, err
+	}
+	return &opener{protection: p, secret: slices.Clone(s), keys: k, epoch: epoch}, nil
+}
+
+// wipe overwrites what an opener could be made of again.
+func (o *opener) wipe() {
+	o.secret.wipe()
+	o.keys.wipe()
 }
 
 // open opens a whole record in place.

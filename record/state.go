@@ -9,10 +9,10 @@ import (
 )
 
 // stateVersion is the first byte of an exported state.
-const stateVersion = 1
+const stateVersion = 2
 
 // A State is a session's records and messages at rest: secrets, numbers, windows, connection
-// IDs, and what waits for an acknowledgement. Who has it can read and send as the session, so
+// IDs, what waits for an acknowledgement, and, so that a Trial is quick, the keys that open. Who has it can read and send as the session, so
 // it prints as a fingerprint only. It may be restored once: two sessions that go on from one
 // State use the same nonces under the same keys.
 type State struct{ b []byte }
@@ -52,7 +52,7 @@ func (c *Control) Export() (State, error) {
 func (c *Conn) end() {
 	c.exported = true
 	c.send.secret.wipe()
-	c.receive[0].secret.wipe()
+	c.receive[0].wipe()
 	c.dropOld()
 }
 
@@ -65,7 +65,8 @@ func Restore(b []byte, cfg ControlConfig, now time.Time) (*Conn, *Control, error
 	if s.uint8() != stateVersion {
 		return nil, nil, fmt.Errorf("%w: version", ErrState)
 	}
-	conn := s.conn()
+	saved := s.conn()
+	conn := saved.restore(&s)
 	control := s.control(conn, cfg, now)
 	if s.failed || !s.Empty() {
 		return nil, nil, fmt.Errorf("%w: truncated, or out of range", ErrState)
@@ -91,6 +92,9 @@ func (c *Conn) addTo(b *cryptobyte.Builder) {
 
 func (o *opener) addTo(b *cryptobyte.Builder) {
 	addBytes(b, o.secret)
+	b.AddBytes(o.keys.key)
+	b.AddBytes(o.keys.iv)
+	b.AddBytes(o.keys.sn)
 	b.AddUint64(o.epoch)
 	b.AddUint64(o.failed)
 	b.AddUint64(o.window.next)

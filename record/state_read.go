@@ -55,24 +55,40 @@ func (s *stateReader) id() (id ConnectionID) {
 	return id
 }
 
-// conn is nil after a failure.
-func (s *stateReader) conn() *Conn {
+// A savedConn is what a state says of a Conn. It aliases the state.
+type savedConn struct {
+	suite             CipherSuite
+	sendID, receiveID ConnectionID
+	secret            []byte
+	epoch             uint64
+	next, known       uint64
+	openers           int
+	receive           [2]savedOpener
+}
+
+type savedOpener struct {
+	secret []byte
+	keys   trafficKeys
+	epoch  uint64
+	failed uint64
+	at     []byte // where failed stands
+	window window
+}
+
+func (s *stateReader) conn() (c savedConn) {
 	var suite uint16
 	s.must(s.ReadUint16(&suite))
-	c := &Conn{suite: CipherSuite(suite)}
-	sendID := s.id()
-	c.receiveID = s.id()
-	if c.send = s.sealer(c.suite, sendID); c.send == nil {
-		return nil
+	c.suite, c.openers = CipherSuite(suite), 1
+	c.sendID, c.receiveID = s.id(), s.id()
+	c.secret, c.epoch, c.next, c.known = s.bytes(), s.epoch(), s.uint64(), s.uint64()
+	s.must(c.known <= c.next && c.next <= sealLimit)
+	if s.flag() {
+		c.openers = 2
 	}
-	two := s.flag()
-	if c.receive[0] = s.opener(c.suite); two && !s.failed {
-		c.receive[1] = s.opener(c.suite)
+	for i := range c.receive[:c.openers] {
+		c.receive[i] = s.opener(c.suite)
 	}
-	if s.failed {
-		return nil
-	}
-	s.must(!two || c.receive[1].epoch+1 == c.receive[0].epoch)
+	s.must(c.openers == 1 || c.receive[1].epoch+1 == c.receive[0].epoch)
 	return c
 }
 
@@ -83,34 +99,43 @@ func (s *stateReader) epoch() uint64 {
 	return e
 }
 
-func (s *stateReader) sealer(suite CipherSuite, id ConnectionID) *sealer {
-	key, epoch, next, known := s.bytes(), s.epoch(), s.uint64(), s.uint64()
-	if !s.must(known <= next && next <= sealLimit) {
-		return nil
+func (s *stateReader) opener(suite CipherSuite) (o savedOpener) {
+	o.secret = s.bytes()
+	n, ok := o.keys.read(suite, s.String)
+	s.must(ok && s.Skip(n))
+	o.epoch = s.epoch()
+	o.at = s.String[:min(8, len(s.String))]
+	o.failed, o.window.next = s.uint64(), s.uint64()
+	for i := range o.window.seen {
+		o.window.seen[i] = s.uint64()
 	}
-	send, err := newSealer(suite, key, epoch, id)
-	if !s.must(err == nil) {
-		return nil
-	}
-	send.next, send.known = next, known
-	return send
+	s.must(o.failed <= failedLimit && o.window.next <= 1<<48)
+	return o
 }
 
-func (s *stateReader) opener(suite CipherSuite) *opener {
-	key, epoch, failed := s.bytes(), s.epoch(), s.uint64()
-	w := window{next: s.uint64()}
-	for i := range w.seen {
-		w.seen[i] = s.uint64()
-	}
-	if !s.must(failed <= failedLimit && w.next <= 1<<48) {
+// restore is nil after a failure.
+func (c *savedConn) restore(s *stateReader) *Conn {
+	if s.failed {
 		return nil
 	}
-	o, err := newOpener(suite, key, epoch)
+	send, err := newSealer(c.suite, c.secret, c.epoch, c.sendID)
 	if !s.must(err == nil) {
 		return nil
 	}
-	o.failed, o.window = failed, w
-	return o
+	send.next, send.known = c.next, c.known
+	conn := &Conn{suite: c.suite, send: send, receiveID: c.receiveID}
+	for i := range c.receive[:c.openers] {
+		o := &c.receive[i]
+		p, err := o.keys.expand()
+		if !s.must(err == nil && len(o.secret) == len(c.secret)) {
+			return nil
+		}
+		conn.receive[i] = &opener{
+			protection: p, secret: slices.Clone(o.secret), keys: o.keys.clone(),
+			epoch: o.epoch, window: o.window, failed: o.failed,
+		}
+	}
+	return conn
 }
 
 // control begins with the timers of a session that has slept: everything on its way is due.

@@ -43,12 +43,11 @@ func (s *Server) closeAudit() error { return s.audit.Swap(nil).Close(time.Now())
 
 // auditOpen notes a session that a device has opened.
 func (s *Server) auditOpen(now time.Time, one *session.Session) {
-	d := audit.Device{Name: one.Device(), Suite: one.Suite(), Credential: one.Credential()}
-	switch one.Entry() {
-	case session.Handshaken:
-		s.audit.Load().Admitted(now, one.Peer(), d)
-	case session.Resumed:
+	d := audit.Device{Name: one.Device(), Suite: one.Suite(), Credential: one.Holder().Credential}
+	if one.Resumed() {
 		s.audit.Load().Resumed(now, one.Peer(), d)
+	} else {
+		s.audit.Load().Admitted(now, one.Peer(), d)
 	}
 }
 

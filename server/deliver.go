@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
-	"github.com/pqcoap/pqcoap/internal/endpoint"
 )
 
 // recently is how long behind its last record a device is taken to be there: NATs forget it later.
@@ -19,35 +18,36 @@ func (s *Server) deliver(now time.Time, device string) {
 	if of == nil || of.busy || s.draining || s.closed {
 		return
 	}
-	if s.awake(now, device) != nil {
+	if _, ok := s.there(now, device); ok {
 		of.busy = true
 		s.tasks.Go(func() { s.deliverAll(device, of) })
 	}
 }
 
-// awake is the session of a device that was heard lately; of one that was not, the next record is
-// waited for. The caller holds the lock.
-func (s *Server) awake(now time.Time, device string) *endpoint.Endpoint {
-	one := s.engine.Device(device)
+// there is the session of a device that was heard lately; of one that was not, the next record is
+// waited for, and the session is not woken for it. The caller holds the lock.
+func (s *Server) there(now time.Time, device string) (peer, bool) {
+	heard, ok := s.engine.Heard(device)
 	switch {
-	case one == nil:
-		return nil
-	case now.Sub(one.Heard()) > recently:
-		one.Listen = true
-		return nil
+	case !ok:
+		return peer{}, false
+	case now.Sub(heard) > recently:
+		s.engine.Listen(device)
+		return peer{}, false
 	}
-	return endpointOf(one)
+	ref, ok := s.engine.Find(device)
+	return peer{s, ref}, ok
 }
 
 // deliverAll sends what waits for a device, one after another, as long as the device answers.
 func (s *Server) deliverAll(device string, of *deviceQueue) {
 	for {
-		r, peer, ctx := s.nextQueued(device, of)
+		r, to, ctx := s.nextQueued(device, of)
 		if r == nil {
 			return
 		}
-		m, err := peer.Do(ctx, r.message)
-		if !s.answered(r, m, err, peer) {
+		m, err := to.Do(ctx, r.message)
+		if !s.answered(r, m, err, to) {
 			s.rest(device, of)
 			return
 		}
@@ -55,24 +55,24 @@ func (s *Server) deliverAll(device string, of *deviceQueue) {
 }
 
 // nextQueued is what is to be sent next, and by what; nil where nothing can be.
-func (s *Server) nextQueued(device string, of *deviceQueue) (*Queued, *endpoint.Endpoint, context.Context) {
+func (s *Server) nextQueued(device string, of *deviceQueue) (*Queued, peer, context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queue.idle(device, of)
 	if len(of.list) == 0 || s.draining || s.closed {
-		return nil, nil, nil
+		return nil, peer{}, nil
 	}
-	peer := s.awake(time.Now(), device)
-	if peer == nil {
-		return nil, nil, nil
+	to, ok := s.there(time.Now(), device)
+	if !ok {
+		return nil, peer{}, nil
 	}
 	r := of.list[0]
 	of.busy = true
-	return r, peer, r.begin()
+	return r, to, r.begin()
 }
 
 // answered takes what came of sending a request; false where the device is to be waited for.
-func (s *Server) answered(r *Queued, m coap.Message, err error, peer *endpoint.Endpoint) bool {
+func (s *Server) answered(r *Queued, m coap.Message, err error, from peer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.stop()
@@ -80,8 +80,8 @@ func (s *Server) answered(r *Queued, m coap.Message, err error, peer *endpoint.E
 		return true
 	}
 	r.sent = false
-	one := s.engine.Device(r.device)
-	lost := one == nil || endpointOf(one) != peer // the session
+	ref, ok := s.engine.Find(r.device)
+	lost := !ok || ref != from.ref // the session
 	switch {
 	case err == nil || !lost && !errors.Is(err, coap.ErrTimeout) && !errors.Is(err, coap.ErrBusy):
 		r.end(m, err)
@@ -99,8 +99,8 @@ func (s *Server) rest(device string, of *deviceQueue) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.queue.idle(device, of)
-	if one := s.engine.Device(device); one != nil && len(of.list) > 0 {
-		one.Listen = true
+	if len(of.list) > 0 {
+		s.engine.Listen(device)
 	}
 }
 

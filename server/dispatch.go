@@ -12,15 +12,20 @@ import (
 	"github.com/pqcoap/pqcoap/internal/session"
 )
 
-// open makes the endpoint of a session, which the session keeps. The caller holds the lock.
-func (s *Server) open(opened *session.Session) {
-	p := endpoint.New(s.owner, &engine{s, opened})
-	id := opened.ID()
-	p.Device, p.SessionID = opened.Device(), hex.EncodeToString(id[:])
-	if front := s.identity.front; front != nil && isEnrolling(opened.Device()) {
-		p.Handler = front.Enrolling(opened.Credential().ID)
+// endpointOf is that of a session which is awake. It is made when it is needed, and kept until the
+// session rests. The caller holds the lock.
+func (s *Server) endpointOf(one *session.Session) *endpoint.Endpoint {
+	if p, ok := one.Owner.(*endpoint.Endpoint); ok {
+		return p
 	}
-	opened.Owner = p
+	p := endpoint.New(s.owner, &engine{s, one})
+	id := one.ID()
+	p.Device, p.SessionID, p.Self = one.Device(), hex.EncodeToString(id[:]), peer{s, one.Ref()}
+	if front := s.identity.front; front != nil && isEnrolling(one.Device()) {
+		p.Handler = front.Enrolling(one.Holder().Credential.ID)
+	}
+	one.Owner = p
+	return p
 }
 
 // request gives a request to its endpoint, if its device may ask so much. The caller holds the
@@ -30,7 +35,7 @@ func (s *Server) request(now time.Time, ev session.Event) {
 		s.engine.Respond(now, ev.Session, ev.ID, tooMany(wait), nil, &s.out)
 		return
 	}
-	endpointOf(ev.Session).Take(now, ev)
+	s.endpointOf(ev.Session).Take(now, ev)
 }
 
 // tooMany is a 4.29 (RFC 8516): its Max-Age is for how long the device is to be quiet.
@@ -40,18 +45,13 @@ func tooMany(wait time.Duration) coap.Message {
 	return m
 }
 
-// endpointOf is that of a session which has opened.
-func endpointOf(s *session.Session) *endpoint.Endpoint { return s.Owner.(*endpoint.Endpoint) }
-
-// Device is the session that a device has open, by its authenticated name: what it can be
-// asked through. It is nil where the device is not connected.
-func (s *Server) Device(name string) coap.Peer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if opened := s.engine.Device(name); opened != nil {
-		return endpointOf(opened)
+// letGo is asked, under the lock, before a session rests.
+func (s *Server) letGo(one *session.Session) bool {
+	if p, ok := one.Owner.(*endpoint.Endpoint); ok && !p.LetGo() {
+		return false
 	}
-	return nil
+	s.left(one) // it may end without having been awake again
+	return true
 }
 
 // An engine is the CoAP of one session, as its endpoint sees it.
@@ -100,18 +100,7 @@ func (e *engine) RemoteAddr() netip.AddrPort { return e.session.Peer() }
 
 func (e *engine) Flush(now time.Time) { e.server.flush(now) }
 
-// Close ends the session and tells the device.
-func (e *engine) Close() error {
-	s := e.server
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	err := s.engine.CloseSession(time.Now(), e.session, &s.out)
-	s.flush(time.Now())
-	return err
-}
+func (e *engine) Close() error { return peer{e.server, e.session.Ref()}.Close() }
 
 // localAddr is the address of a socket.
 func localAddr(socket PacketConn) netip.AddrPort {

@@ -49,14 +49,14 @@ func (s *Server) reconsider(now time.Time, names ...string) {
 		return
 	}
 	s.checked = now
-	var list []*session.Session
+	var list []session.Holder
 	for _, name := range names {
-		list = append(list, s.engine.SessionsOf(name)...)
+		list = append(list, s.engine.HoldersOf(name)...)
 	}
 	s.mu.Unlock()
 	for _, one := range list {
 		if !s.recheck(one) {
-			s.endDeniedOf(one)
+			s.endDeniedOf(one.Ref)
 		}
 	}
 }
@@ -68,18 +68,20 @@ func (s *Server) endDenied() {
 		s.mu.Unlock()
 		return
 	}
-	list := s.engine.Sessions()
+	list := s.engine.Awake() // those at rest observe nothing
 	s.mu.Unlock()
 	for _, one := range list {
-		s.endDeniedOf(one)
+		s.endDeniedOf(one.Ref())
 	}
 }
 
 // endDeniedOf does that for one session. What a device may is looked up without the lock.
-func (s *Server) endDeniedOf(one *session.Session) {
-	p := endpointOf(one)
+func (s *Server) endDeniedOf(ref session.Ref) {
 	s.mu.Lock()
-	observed := p.Observed()
+	one, observed := s.engine.AwakeOf(ref), false
+	if one != nil {
+		observed = s.endpointOf(one).Observed()
+	}
 	s.mu.Unlock()
 	if !observed {
 		return
@@ -87,11 +89,11 @@ func (s *Server) endDeniedOf(one *session.Session) {
 	may, err := s.cfg.dir.permit(one.Device())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if one = s.engine.AwakeOf(ref); s.closed || one == nil {
 		return
 	}
 	now := time.Now()
-	p.EndDenied(now, func(m *coap.Message) bool { return err == nil && may.allows(m) })
+	s.endpointOf(one).EndDenied(now, func(m *coap.Message) bool { return err == nil && may.allows(m) })
 	s.flush(now)
 }
 

@@ -81,7 +81,7 @@ func New(cfg Config) (*Server, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	handler := s.beginIdentity()
-	s.engine = newEngine(&cfg, handler)
+	s.engine = newEngine(&cfg, handler, s.letGo)
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.owner = &endpoint.Owner{
 		Lock: &s.mu, Context: s.ctx, Handler: handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
@@ -90,7 +90,7 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-func newEngine(cfg *Config, handler coap.Handler) *session.Server {
+func newEngine(cfg *Config, handler coap.Handler, rest func(*session.Session) bool) *session.Server {
 	var short [32]byte
 	rand.Read(short[:])
 	return session.NewServer(session.ServerConfig{
@@ -112,6 +112,7 @@ func newEngine(cfg *Config, handler coap.Handler) *session.Server {
 		MaxSessions:   cfg.MaxSessions,
 		IdleTimeout:   cfg.IdleTimeout,
 		Admission:     cfg.Admission,
+		Rest:          rest,
 	})
 }
 
@@ -236,7 +237,6 @@ func (s *Server) take(now time.Time, ev session.Event) {
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
 		s.entered(now, ev.Session)
-		s.open(ev.Session)
 		s.recheckLate(ev.Session)
 		s.deliver(now, ev.Session.Device())
 	case session.EventRefused:
@@ -250,9 +250,11 @@ func (s *Server) take(now time.Time, ev session.Event) {
 	case session.EventClosed:
 		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
 		s.left(ev.Session)
-		endpointOf(ev.Session).End(ev.Err)
+		if end, ok := ev.Session.Owner.(*endpoint.Endpoint); ok {
+			end.End(ev.Err)
+		}
 	default:
-		endpointOf(ev.Session).Take(now, ev)
+		s.endpointOf(ev.Session).Take(now, ev)
 	}
 }
 

@@ -118,8 +118,8 @@ func (s *Server) endObservations() {
 		return
 	}
 	now := time.Now()
-	for _, one := range s.engine.Sessions() {
-		endpointOf(one).EndObservations(now)
+	for _, one := range s.engine.Awake() { // those at rest have none
+		s.endpointOf(one).EndObservations(now)
 	}
 	s.flush(now)
 }

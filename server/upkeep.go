@@ -66,39 +66,39 @@ func (s *Server) SetTickets(keys *handshake.TicketKeys) {
 // those that are not let in any more, or with another key. It returns their number. The server of
 // a folder does it by itself for devices that have changed.
 func (s *Server) Recheck() (ended int) {
-	return s.recheckWhere(func(*session.Session) bool { return true })
-}
-
-func (s *Server) recheckWhere(asked func(*session.Session) bool) (ended int) {
-	s.mu.Lock()
-	if s.closed || s.socket == nil {
+	for page, more := (session.Page{}), true; more; more = page != (session.Page{}) {
+		s.mu.Lock()
+		if s.closed || s.socket == nil {
+			s.mu.Unlock()
+			return ended
+		}
+		if page == (session.Page{}) {
+			s.checked = time.Now()
+		}
+		var list []session.Holder
+		list, page = s.engine.Holders(page)
 		s.mu.Unlock()
-		return 0
-	}
-	s.checked = time.Now()
-	list := s.engine.Sessions()
-	s.mu.Unlock()
-	for _, one := range list {
-		if asked(one) && s.recheck(one) {
-			ended++
+		for _, one := range list {
+			if s.recheck(one) {
+				ended++
+			}
 		}
 	}
 	return ended
 }
 
-// recheck asks about one session, and tells whether it has ended it. What it asks by does not
-// change while a session is there.
-func (s *Server) recheck(one *session.Session) bool {
-	client, err := s.cfg.Authorize(one.Suite(), one.Credential())
-	if err == nil && one.Admits(client) && s.extend(one, client.Until) {
+// recheck asks about one session, and tells whether it has ended it.
+func (s *Server) recheck(one session.Holder) bool {
+	client, err := s.cfg.Authorize(one.Suite, one.Credential)
+	if err == nil && one.Admits(client) && s.extend(one.Ref, client.Until) {
 		return false
 	}
-	s.log.Warn("device is not let in any more", "device", one.Device())
-	return endpointOf(one).Close() == nil
+	s.log.Warn("device is not let in any more", "device", one.Name)
+	return peer{s, one.Ref}.Close() == nil
 }
 
 // extend has a session go on until a time, zero: for good. False where that is over.
-func (s *Server) extend(one *session.Session, until time.Time) bool {
+func (s *Server) extend(one session.Ref, until time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -106,20 +106,23 @@ func (s *Server) extend(one *session.Session, until time.Time) bool {
 		return false
 	}
 	if !s.closed {
-		s.engine.Extend(one, until)
+		s.engine.Extend(now, one, until)
 		s.flush(now)
 	}
 	return true
 }
 
 // recheckDue asks about a session whose time is over, if it is not extended. The caller holds the lock.
-func (s *Server) recheckDue(one *session.Session) { s.tasks.Go(func() { s.recheck(one) }) }
+func (s *Server) recheckDue(one *session.Session) {
+	holder := one.Holder()
+	s.tasks.Go(func() { s.recheck(holder) })
+}
 
 // recheckLate asks about a session that was granted before the last Recheck and confirmed behind
 // it. The caller holds the lock.
 func (s *Server) recheckLate(one *session.Session) {
 	if !s.closed && !one.Asked().After(s.checked) {
-		s.tasks.Go(func() { s.recheck(one) })
+		s.recheckDue(one)
 	}
 }
 

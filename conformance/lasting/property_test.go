@@ -34,6 +34,7 @@ func newMachine(t *rapid.T) *machine {
 	w, err := New(Config{
 		Suite: handshake.MLKEM512, Seed: rapid.Uint64().Draw(t, "seed"),
 		DeviceUpdate: update("device"), ToUpdate: update("server"),
+		RestAfter: time.Duration(rapid.SampledFrom([]int{0, 1, 200}).Draw(t, "rest")) * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +148,7 @@ func TestHistories(t *testing.T) {
 		}
 	}
 	var all Seen
-	records, updates, moved, stolen := 0, 0, 0, 0
+	records, updates, moved, stolen, woken := 0, 0, 0, 0, uint64(0)
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMachine(t)
 		if err := m.Open(); err != nil {
@@ -160,17 +161,18 @@ func TestHistories(t *testing.T) {
 		records += m.Audit.Records()
 		updates += m.Audit.Updates()
 		stolen += m.Stolen.Datagrams
+		woken += m.Stats().Woken
 		all.add(m.Seen)
 		if m.Address != m.first {
 			moved++
 		}
 	})
-	t.Logf("%d records, %d key updates, %d devices at another address, %d datagrams to attackers, %+v",
-		records, updates, moved, stolen, all)
+	t.Logf("%d records, %d key updates, %d devices at another address, %d datagrams to attackers, %d sessions woken, %+v",
+		records, updates, moved, stolen, woken, all)
 	if t.Failed() {
 		return
 	}
-	if records < 10_000 || min(updates, moved, stolen, all.Full, all.Resumed, all.Restored, all.Reset) < 10 {
+	if records < 10_000 || woken < 100 || min(updates, moved, stolen, all.Full, all.Resumed, all.Restored, all.Reset) < 10 {
 		t.Error("too little has happened in these histories")
 	}
 }

@@ -36,7 +36,7 @@ func (w *World) fromServer() {
 }
 
 // Session is the device's session at the server, nil if there is none.
-func (w *World) Session() *session.Session { return w.server.Device(DeviceName) }
+func (w *World) Session() *session.Session { return w.server.Device(w.Now, DeviceName) }
 
 // Stats are those of the server since its last restart.
 func (w *World) Stats() session.ServerStats { return w.server.Stats() }

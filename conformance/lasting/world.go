@@ -46,6 +46,7 @@ type Config struct {
 	Suite                  handshake.Suite
 	Seed                   uint64
 	DeviceUpdate, ToUpdate session.Update // of the device and of the server
+	RestAfter              time.Duration  // of the server's sessions; 0: as it is by default
 }
 
 // A World is a device, a server, and what is between them.
@@ -124,6 +125,7 @@ func (w *World) newServer() *session.Server {
 		Era:        w.era,
 		Tickets:    w.tickets,
 		Update:     w.cfg.ToUpdate,
+		RestAfter:  w.cfg.RestAfter,
 	})
 }
 
@@ -183,13 +185,19 @@ func (w *World) step() {
 		heap.Pop(&w.events).(event).do()
 		return
 	}
-	w.server.Advance(w.Now, &w.out)
-	w.fromServer()
-	if w.device != nil {
+	if w.due(w.server.Deadline()) {
+		w.server.Advance(w.Now, &w.out)
+		w.fromServer()
+	}
+	if w.device != nil && w.due(w.device.Deadline()) {
 		w.device.Advance(w.Now, &w.out)
 		w.fromDevice()
 	}
 }
+
+// due reports that a time has come. Whoever has nothing to do is left alone: it may look at the age
+// of its keys where it is called.
+func (w *World) due(at time.Time) bool { return !at.IsZero() && !at.After(w.Now) }
 
 // send puts on the link what is in the outbox.
 func (w *World) send(from netip.AddrPort) {

@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"errors"
 	"time"
 
 	"github.com/plgd-dev/go-coap/v3/message/codes"
@@ -43,4 +44,24 @@ func (p *Endpoint) EndDenied(now time.Time, allowed func(request *coap.Message) 
 			o.pending = &last
 		}
 	}
+}
+
+// ErrLetGo says that the session goes on, and another Endpoint is made for it when it is needed.
+var ErrLetGo = errors.New("endpoint: given up while its session rests")
+
+// LetGo gives the endpoint up, since its session goes to rest; false where somebody would miss it.
+// The caller holds the lock.
+func (p *Endpoint) LetGo() bool {
+	if p.err != nil || p.kept || !p.Idle() || len(p.watches) > 0 || len(p.served) > 0 {
+		return false
+	}
+	p.err = ErrLetGo
+	return true
+}
+
+// Keep is Done for an endpoint that could be let go, and is not from now on. The caller holds the
+// lock.
+func (p *Endpoint) Keep() <-chan struct{} {
+	p.kept = true
+	return p.done
 }

@@ -2,6 +2,7 @@ package endpoint
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +108,47 @@ func TestOwnHandler(t *testing.T) {
 		r.wantAnswer(r.ask(coap.GET), codes.NotFound)
 		r.Handler = handler(func(context.Context, *coap.Request) *coap.Message { return coap.Status(coap.Changed) })
 		r.wantAnswer(r.ask(coap.GET), coap.Changed)
+		r.finish()
+	})
+}
+
+// An endpoint is let go when nobody would miss it, and then says so to whoever asks by it.
+func TestLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		let := make(chan struct{})
+		r := newRig(t, 4, handler(func(context.Context, *coap.Request) *coap.Message {
+			<-let
+			return &coap.Message{Code: coap.ContentCode}
+		}))
+		letGo := func(want bool) {
+			t.Helper()
+			r.under(func() {
+				if got := r.LetGo(); got != want {
+					t.Errorf("let go: %v, want %v", got, want)
+				}
+			})
+		}
+		r.ask(coap.PUT)
+		letGo(false) // a handler is at work
+		close(let)
+		synctest.Wait()
+		watch := r.watching(coap.Message{Code: coap.ContentCode, Options: WithObserve(nil)})
+		letGo(false) // somebody watches
+		watch.Cancel()
+		letGo(true)
+		letGo(false) // it is gone
+		if err := r.Ping(t.Context()); !errors.Is(err, ErrLetGo) {
+			t.Errorf("a ping of what was let go: %v", err)
+		}
+		r.finish()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 4, nil)
+		r.under(func() {
+			if done := r.Keep(); done != r.Done() || r.LetGo() {
+				t.Error("let go while somebody has Done")
+			}
+		})
 		r.finish()
 	})
 }

@@ -62,6 +62,7 @@ type Endpoint struct {
 
 	Device    string // the authenticated name of the peer, where it has one
 	SessionID string
+	Self      coap.Peer // what handlers are given as their peer: the Endpoint, or what stands for it
 	// Handler serves this session; nil: that of the Owner does.
 	Handler coap.Handler
 
@@ -74,6 +75,7 @@ type Endpoint struct {
 	served  map[uint64]*observation
 	running int
 	backlog []session.Event // requests that wait for a handler of this session
+	kept    bool            // somebody has Done
 }
 
 type answer struct {
@@ -84,10 +86,12 @@ type answer struct {
 
 // New makes the endpoint of a session that is open.
 func New(owner *Owner, engine Engine) *Endpoint {
-	return &Endpoint{
+	p := &Endpoint{
 		owner: owner, engine: engine, done: make(chan struct{}),
 		waiting: make(map[uint64]chan<- answer),
 	}
+	p.Self = p
+	return p
 }
 
 // Take acts on an event of the session. The caller holds the lock, and flushes.

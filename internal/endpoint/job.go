@@ -42,7 +42,7 @@ func (p *Endpoint) job(ev session.Event) *job {
 	j.Context, j.endpoint, j.id = p.owner.Context, p, ev.ID
 	j.place.endpoint, j.place.left = p, false
 	j.request = coap.Request{
-		Message: ev.Message, Device: p.Device, SessionID: p.SessionID, Remote: p.engine.RemoteAddr(), Peer: p,
+		Message: ev.Message, Device: p.Device, SessionID: p.SessionID, Remote: p.engine.RemoteAddr(), Peer: p.Self,
 		Postpone: j.postpone,
 	}
 	value, err := ev.Message.Options.Observe()

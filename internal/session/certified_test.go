@@ -23,8 +23,8 @@ func TestCertified(t *testing.T) {
 	if !bytes.Equal(p.device.Server().Bytes(), token) {
 		t.Error("the device trusts something else than the token")
 	}
-	session := p.server.Device("device")
-	if want := (handshake.ClientCredential{Mode: handshake.ModeKEM, ID: deviceKey.Public().DeviceID()}); session == nil || session.Credential() != want {
+	session := p.server.Device(p.now, "device")
+	if want := (handshake.ClientCredential{Mode: handshake.ModeKEM, ID: deviceKey.Public().DeviceID()}); session == nil || session.credential != want {
 		t.Fatalf("session of another device: %v", session)
 	}
 	p.get()
@@ -36,7 +36,7 @@ func TestCertified(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := f.server(f.identity(serverKey, token))
-	if err := again.Load(p.now, state); err != nil || again.Device("device") == nil {
+	if err := again.Load(p.now, state); err != nil || again.Device(epoch, "device") == nil {
 		t.Errorf("after a restart the session is gone: %v", err)
 	}
 }

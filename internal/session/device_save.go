@@ -17,7 +17,7 @@ import (
 // another server or identity, or one that the server has forgotten by now.
 var ErrState = errors.New("no session to go on with")
 
-const savedVersion = 1
+const savedVersion = 2
 
 // savedDevice is a session at rest.
 type savedDevice struct {

@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"slices"
 
+	"github.com/pqcoap/pqcoap/internal/arena"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -34,8 +34,20 @@ type idSpace struct {
 type slots struct {
 	layout record.Layout
 	turns  []uint32 // of each slot that was ever in use, how often it was given
+	places []place  // of each of them, where the session is that has it
 	free   []uint32 // slots that may be given again, the longest unused first
 }
+
+// A seat is a slot of a size: the same for as long as a session lives, wherever it is.
+type seat uint32
+
+const seatBits = 30 // of the slot
+
+// A place says where a session is. The zero value is nowhere.
+type place uint32
+
+// awakeBit marks the number of a session on the heap. Without it a place is an arena.Ref.
+const awakeBit place = 1 << arena.RefBits
 
 func newIDSpace(rand io.Reader) (s idSpace) {
 	if _, err := io.ReadFull(rand, s.key[:]); err != nil {
@@ -47,37 +59,36 @@ func newIDSpace(rand io.Reader) (s idSpace) {
 	return s
 }
 
-// take returns an ID that was never given, and that taken does not say to be in use since before
-// the server started.
-func (s *idSpace) take(taken func(record.ConnectionID) bool) (record.ConnectionID, error) {
+// take returns an ID that was never given, of a slot that no session has.
+func (s *idSpace) take() (record.ConnectionID, error) {
 	for i := range s.sizes {
-		for {
-			slot, ok := s.sizes[i].next()
-			if !ok {
-				break
-			}
-			id, err := s.give(&s.sizes[i], slot)
-			if err != nil || !taken(id) {
-				return id, err
-			}
-			s.release(id)
+		if slot, ok := s.sizes[i].next(); ok {
+			return s.give(&s.sizes[i], slot)
 		}
 	}
 	return record.ConnectionID{}, errNoID
 }
 
-// next takes a slot out of those that are free.
+// next takes a slot out of those that are free. Some of these may be adopted meanwhile.
 func (s *slots) next() (slot uint32, ok bool) {
-	if n := len(s.turns); n < 1<<min(s.layout.SlotBits, 31) {
-		s.turns = append(s.turns, 0)
+	if n := len(s.turns); n < 1<<min(s.layout.SlotBits, seatBits) {
+		s.grow(n)
 		return uint32(n), true
 	}
-	if len(s.free) == 0 {
-		return 0, false
+	for len(s.free) > 0 {
+		slot, s.free = s.free[0], s.free[1:]
+		if s.places[slot] == 0 {
+			return slot, true
+		}
 	}
-	slot = s.free[0]
-	s.free = s.free[1:]
-	return slot, true
+	return 0, false
+}
+
+// grow makes room for a slot and all below it.
+func (s *slots) grow(slot int) {
+	for len(s.turns) <= slot {
+		s.turns, s.places = append(s.turns, 0), append(s.places, 0)
+	}
 }
 
 // give makes the next ID of a slot.
@@ -107,10 +118,36 @@ func (s *idSpace) of(id record.ConnectionID) (of *slots, slot uint64) {
 	return of, of.layout.Slot(id)
 }
 
+// at is the slot of an ID, nil if none with it was ever in use.
+func (s *idSpace) at(id record.ConnectionID) *place {
+	of, slot := s.of(id)
+	if slot >= uint64(len(of.places)) {
+		return nil
+	}
+	return &of.places[slot]
+}
+
+// seat is that of an ID which has a slot.
+func (s *idSpace) seat(id record.ConnectionID) seat {
+	for i := range s.sizes {
+		if l := s.sizes[i].layout; l.Size == id.Len() {
+			return seat(i)<<seatBits | seat(l.Slot(id))
+		}
+	}
+	return 0
+}
+
+// seated is the place of who has a seat.
+func (s *idSpace) seated(at seat) *place { return &s.sizes[at>>seatBits].places[at&(1<<seatBits-1)] }
+
 // release frees the slot of an ID, for other IDs.
 func (s *idSpace) release(id record.ConnectionID) {
 	of, slot := s.of(id)
-	if slot < uint64(len(of.turns)) && uint64(of.turns[slot]) < min(of.most(), 1<<32-1) {
+	if slot >= uint64(len(of.turns)) {
+		return
+	}
+	of.places[slot] = 0
+	if uint64(of.turns[slot]) < min(of.most(), 1<<32-1) {
 		of.free = append(of.free, uint32(slot))
 	}
 }
@@ -125,14 +162,20 @@ func (s *idSpace) given(id record.ConnectionID) bool {
 	return low^s.pad(of, uint32(slot)) < uint64(of.turns[slot])
 }
 
-// adopt takes the slot of an ID that is in use since before the server started.
-func (s *idSpace) adopt(id record.ConnectionID) {
+// adopt takes the slot of an ID that is in use since before the server started, for who is at a
+// place. It is false where the slot is taken, or beyond those that seats have numbers for.
+func (s *idSpace) adopt(id record.ConnectionID, p place) bool {
 	of, slot := s.of(id)
-	for uint64(len(of.turns)) <= slot {
-		of.free = append(of.free, uint32(len(of.turns)))
-		of.turns = append(of.turns, 0)
+	if slot >= 1<<seatBits {
+		return false
 	}
-	if i := slices.Index(of.free, uint32(slot)); i >= 0 {
-		of.free = slices.Delete(of.free, i, i+1)
+	for n := len(of.turns); n < int(slot); n++ {
+		of.free = append(of.free, uint32(n))
 	}
+	of.grow(int(slot))
+	if of.places[slot] != 0 {
+		return false
+	}
+	of.places[slot] = p
+	return true
 }

@@ -7,8 +7,6 @@ import (
 	"github.com/pqcoap/pqcoap/record"
 )
 
-func free(record.ConnectionID) bool { return false }
-
 // No ID is given twice, the shortest come first, and all that were given are known.
 func TestIDs(t *testing.T) {
 	s := newIDSpace(rand.Reader)
@@ -16,7 +14,7 @@ func TestIDs(t *testing.T) {
 	var held []record.ConnectionID
 	sizes := make(map[int]int)
 	for range 40_000 {
-		id, err := s.take(free)
+		id, err := s.take()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,16 +47,15 @@ func TestIDsAdopted(t *testing.T) {
 	before, s := newIDSpace(rand.Reader), newIDSpace(rand.Reader)
 	inUse := make(map[record.ConnectionID]bool)
 	for range 1000 {
-		id, err := before.take(free)
+		id, err := before.take()
 		if err != nil {
 			t.Fatal(err)
 		}
 		inUse[id] = true
-		s.adopt(id)
+		s.adopt(id, 1)
 	}
-	taken := func(id record.ConnectionID) bool { return inUse[id] }
 	for range 100 {
-		id, err := s.take(taken)
+		id, err := s.take()
 		if err != nil || inUse[id] {
 			t.Fatalf("ID %v, %v: in use", id, err)
 		}

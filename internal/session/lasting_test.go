@@ -74,7 +74,7 @@ func TestResume(t *testing.T) {
 			cfg.Resume, cfg.Ephemeral = p.ticket(), ephemeral
 			p = p.next(cfg)
 			p.confirm()
-			if s := p.device.Stats(); !s.Resumed || p.server.Device("device") == nil {
+			if s := p.device.Stats(); !s.Resumed || p.server.Device(p.now, "device") == nil {
 				t.Fatalf("not resumed: %d bytes of handshake", s.Handshake.BytesOut)
 			}
 			p.get()
@@ -157,7 +157,7 @@ func TestReset(t *testing.T) {
 func TestResetSameEra(t *testing.T) {
 	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
 	p.confirm()
-	p.server.remove(p.server.Device("device"), errIdle)
+	p.server.remove(p.server.Device(p.now, "device"), errIdle)
 	p.get()
 	if !errors.Is(p.device.err, ErrReset) {
 		t.Errorf("error %v", p.device.err)
@@ -317,7 +317,7 @@ func TestSleep(t *testing.T) {
 		}
 		p.run()
 		p.pass(10 * time.Second)
-		if got := p.server.Device("device").Peer(); got != p.from {
+		if got := p.server.Device(p.now, "device").Peer(); got != p.from {
 			t.Errorf("round %d: the server sends to %v", round, got)
 		}
 	}
@@ -393,7 +393,7 @@ func TestServerRestart(t *testing.T) {
 		if err := p.server.Load(p.now, state); err != nil {
 			t.Fatal(err)
 		}
-		if p.server.Stats().Sessions != 1 || p.server.Device("device") == nil {
+		if p.server.Stats().Sessions != 1 || p.server.Device(p.now, "device") == nil {
 			t.Fatal("the session is gone")
 		}
 	}
@@ -442,11 +442,11 @@ func TestLateConfirmation(t *testing.T) {
 	}
 	newer := newPair(t, server, deviceConfig(handshake.ModeKEM))
 	newer.confirm()
-	current := server.Device("device")
+	current := server.Device(epoch, "device")
 	for _, b := range older.toServer.All() { // only now
 		server.Receive(older.now, older.from, b, &older.toDevice)
 	}
-	if server.Device("device") != current || !current.retireAt.IsZero() || server.Stats().Sessions != 1 {
+	if server.Device(epoch, "device") != current || !current.retireAt.IsZero() || server.Stats().Sessions != 1 {
 		t.Error("the older session has taken the place of the newer")
 	}
 	newer.get()
@@ -465,7 +465,7 @@ func TestMovesSoon(t *testing.T) {
 	p.from = netip.AddrPortFrom(address.Addr(), 40001)
 	p.get()
 	p.pass(200 * time.Millisecond)
-	if got := p.server.Device("device").Peer(); got != p.from {
+	if got := p.server.Device(p.now, "device").Peer(); got != p.from {
 		t.Errorf("the server sends to %v still", got)
 	}
 	if p.served() != 1 || p.device.state != open {

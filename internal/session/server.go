@@ -1,7 +1,6 @@
 package session
 
 import (
-	"io"
 	"net/netip"
 	"time"
 
@@ -9,100 +8,9 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
-	"github.com/pqcoap/pqcoap/internal/admission"
+	"github.com/pqcoap/pqcoap/internal/wheel"
 	"github.com/pqcoap/pqcoap/record"
 )
-
-// A Client is a device as the server's policy knows it.
-type Client struct {
-	Name string               // empty in mode none
-	Key  *handshake.PublicKey // mode kem
-	PSK  *handshake.PSK       // mode psk
-	// Until is when the Authorizer has to be asked again: see EventDue. Zero: never.
-	Until time.Time
-}
-
-// An Authorizer decides about the credential that a sealed_1 named: where that has a Token, it
-// verifies that, and returns the key in it. Once a session is open, and to resume one, it is
-// asked by DeviceID. It runs off the packet loop, many at once. An error that is a *handshake.Refusal says what the device is told;
-// any other error is told as "credential not accepted".
-type Authorizer func(suite handshake.Suite, c handshake.ClientCredential) (Client, error)
-
-// Default limits of a ServerConfig.
-const (
-	DefaultMaxHalfOpen = 4096
-	DefaultMaxSessions = 1 << 20
-	DefaultIdleTimeout = 48 * time.Hour // docs/protocol.md section 15
-	halfOpenTimeout    = 60 * time.Second
-	digestMemory       = 60 * time.Second // after confirmation
-	busyRetry          = 5 * time.Second
-)
-
-// DefaultLimits of resumption (docs/protocol.md section 15).
-var DefaultLimits = handshake.Limits{Lifetime: 30 * 24 * time.Hour, Small: 16, SmallAge: 7 * 24 * time.Hour}
-
-// ServerConfig is what a Server needs. The secrets are random and outlive restarts.
-type ServerConfig struct {
-	handshake.Unprintable
-	Identities []handshake.Identity // of the suites offered; see [handshake.NewResponder] for their order
-	Authorize  Authorizer
-	Rand       io.Reader
-
-	Echo       *coap.EchoKeys
-	AlwaysEcho bool
-	ResetKey   [32]byte
-	Era        uint32 // counts the starts of the server under one ResetKey
-
-	Tickets *handshake.TicketKeys // nil: sessions cannot be resumed
-	Limits  handshake.Limits      // of resumption; zero: DefaultLimits
-	Update  Update
-
-	MaxUDPPayload int                     // bytes; 0: MaxUDPPayload
-	MaxBody       int                     // of a request, bytes; 0: coap's default
-	Forward       bool                    // see [coap.Config]
-	Stream        func(*coap.Message) int // see [coap.Config]; may be nil
-	MaxHalfOpen   int                     // 0: DefaultMaxHalfOpen
-	MaxSessions   int                     // 0: DefaultMaxSessions
-	IdleTimeout   time.Duration           // 0: DefaultIdleTimeout
-
-	Admission admission.Config // zero: admission.Default
-
-	pool *coap.Pool // of all sessions
-}
-
-func (c *ServerConfig) setDefaults() {
-	if c.MaxUDPPayload == 0 {
-		c.MaxUDPPayload = MaxUDPPayload
-	}
-	if c.MaxHalfOpen == 0 {
-		c.MaxHalfOpen = DefaultMaxHalfOpen
-	}
-	if c.MaxSessions == 0 {
-		c.MaxSessions = DefaultMaxSessions
-	}
-	if c.Limits == (handshake.Limits{}) {
-		c.Limits = DefaultLimits
-	}
-	if c.Admission == (admission.Config{}) {
-		c.Admission = admission.Default
-	}
-	if c.IdleTimeout == 0 {
-		c.IdleTimeout = DefaultIdleTimeout
-	}
-	c.pool = new(coap.Pool)
-}
-
-// coapConfig is that of a session with a device of these parameters.
-func (c *ServerConfig) coapConfig(peer handshake.Parameters) coap.Config {
-	return coap.Config{
-		Rand:       c.Rand,
-		MaxMessage: payloadLimit(c.MaxUDPPayload, peer),
-		MaxBody:    c.MaxBody,
-		Stream:     c.Stream,
-		Forward:    c.Forward,
-		Pool:       c.pool,
-	}
-}
 
 // A Server is all sessions of one UDP port, at the side that answers.
 type Server struct {
@@ -112,13 +20,18 @@ type Server struct {
 	public    *public
 	lane      *coap.Lane
 	sessions  sessionTable
-	pending   map[digest]*Session // by m1, while its m2 is remembered
+	pending   map[digest]*greeting // by m1, while its m2 is remembered
+	late      late
 	gate      gate
 	begun     uint64 // sessions, ever
-	timers    timerHeap
+	timers    wheel.Wheel[*Session]
+	sweep     sweep
+	trial     record.Trial
 	scrap     coap.Batch
+	scratch   []byte // an entry
 	events    []Event
 	next      int
+	told      uint64 // events, ever
 	stats     ServerStats
 }
 
@@ -129,7 +42,7 @@ func NewServer(cfg ServerConfig) *Server {
 		cfg:      cfg,
 		sessions: newSessionTable(cfg.Rand),
 		gate:     newGate(&cfg.Admission, cfg.Rand),
-		pending:  make(map[digest]*Session),
+		pending:  make(map[digest]*greeting),
 	}
 	s.lane = coap.NewLane(coap.LaneConfig{
 		Echo:       cfg.Echo,
@@ -169,12 +82,26 @@ func (s *Server) Receive(now time.Time, from netip.AddrPort, datagram []byte, ou
 // receiveRecords gives a datagram to the session that its first record names.
 func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []byte, out *Outbox) {
 	id, ok := record.PeekConnectionID(datagram)
-	session := s.sessions.get(id)
-	if !ok || session == nil || session.ch == nil {
+	if !ok {
 		s.stats.UnknownID++
-		if ok && session == nil {
-			s.reset(now, from, id, len(datagram), out)
+		return
+	}
+	session, atRest := s.sessions.get(id)
+	if atRest != nil && !now.Before(atRest.idleAt(s.cfg.IdleTimeout)) {
+		s.end(atRest, errIdle)
+		atRest = nil
+	}
+	switch {
+	case atRest != nil:
+		if session = s.rouse(now, atRest, datagram); session == nil {
+			return
 		}
+	case session == nil:
+		s.stats.UnknownID++
+		s.reset(now, from, id, len(datagram), out)
+		return
+	case session.ch == nil:
+		s.stats.UnknownID++
 		return
 	}
 	got := session.ch.receive(now, from, datagram)
@@ -186,12 +113,28 @@ func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []b
 	if session.state == halfOpen && !s.confirm(now, session, out) {
 		return
 	}
-	session.heard = now
+	s.hear(now, session)
+	s.settle(now, session, true, out)
+	s.relieve(now)
+}
+
+// hear notes that a record of a confirmed session has opened.
+func (s *Server) hear(now time.Time, session *Session) {
+	session.heard, session.restAt = now, now.Add(s.cfg.RestAfter)
+	s.sessions.link(session)
 	if session.Listen {
 		session.Listen = false
-		s.events = append(s.events, Event{Kind: EventHeard, Session: session})
+		s.emit(Event{Kind: EventHeard, Session: session})
 	}
-	s.settle(now, session, true, out)
+}
+
+// emit has an event come from Next.
+func (s *Server) emit(ev Event) {
+	s.told++
+	if ev.Session != nil {
+		ev.Session.told = s.told
+	}
+	s.events = append(s.events, ev)
 }
 
 // settle seals what a session has to send, takes its events and sets its timer. answer says
@@ -208,42 +151,42 @@ func (s *Server) settle(now time.Time, session *Session, answer bool, out *Outbo
 		session.ch.close(now, out, &s.stats.Records)
 		s.remove(session, ErrExhausted)
 	default:
-		s.timers.set(session, session.deadline(s.cfg.IdleTimeout))
+		s.timers.Set(now, &session.timer, session.deadline(s.cfg.IdleTimeout))
 	}
 }
 
-// Close ends all sessions and tells their devices.
+// Close ends all sessions and tells their devices. An event comes for those that are awake.
 func (s *Server) Close(now time.Time, out *Outbox) {
-	for _, session := range s.sessions.all() {
+	s.sessions.all(func(session *Session, atRest entry) {
+		if atRest != nil {
+			s.farewell(now, atRest, out)
+			return
+		}
 		if session.state == confirmed {
 			session.ch.close(now, out, &s.stats.Records)
 		}
 		s.remove(session, ErrClosed)
-	}
+	})
 }
 
 // Deadline is when Advance has to be called next; zero if never.
 func (s *Server) Deadline() time.Time {
-	return earliest(s.lane.Deadline(), s.timers.earliest())
+	at := earliest(s.lane.Deadline(), s.timers.Next())
+	return earliest(at, earliest(s.late.deadline(), s.sweepAt()))
 }
 
 // Advance does what was due at Deadline.
 func (s *Server) Advance(now time.Time, out *Outbox) {
 	s.lane.Advance(now)
-	for {
-		session := s.timers.due(now)
-		if session == nil {
-			return
-		}
+	s.forgetLate(now)
+	s.sweepDue(now)
+	for session, ok := s.timers.Due(now); ok; session, ok = s.timers.Due(now) {
 		s.advance(now, session, out)
 	}
 }
 
 // advance does what is due for one session.
 func (s *Server) advance(now time.Time, session *Session, out *Outbox) {
-	if session.m2 != nil && !session.forgetAt.IsZero() && !now.Before(session.forgetAt) {
-		s.forget(session)
-	}
 	switch {
 	case session.state == halfOpen && !now.Before(session.expires):
 		s.stats.Expired++
@@ -253,11 +196,12 @@ func (s *Server) advance(now time.Time, session *Session, out *Outbox) {
 		s.remove(session, errIdle)
 	case session.state == confirmed && session.lapsed(now):
 		session.until = time.Time{}
-		s.events = append(s.events, Event{Kind: EventDue, Session: session})
+		s.emit(Event{Kind: EventDue, Session: session})
 		s.settle(now, session, false, out)
 	case !session.retireAt.IsZero() && !now.Before(session.retireAt):
 		session.ch.close(now, out, &s.stats.Records)
 		s.remove(session, errReplaced)
+	case session.state == confirmed && !now.Before(session.restAt) && session.restful() && s.rest(now, session):
 	default:
 		session.ch.advance(now)
 		s.settle(now, session, false, out)
@@ -280,6 +224,8 @@ func (s *Server) Stats() ServerStats {
 	st := s.stats
 	st.HalfOpen = s.sessions.halfOpen
 	st.Sessions = s.sessions.confirmed
+	st.Resting = s.sessions.arena.Len()
+	st.Awake = st.Sessions - st.Resting
 	return st
 }
 

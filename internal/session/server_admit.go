@@ -8,63 +8,41 @@ import (
 	"github.com/pqcoap/pqcoap/handshake"
 )
 
-// Credential is what the device was let in with: of one that has shown a token, its DeviceID.
-func (s *Session) Credential() handshake.ClientCredential { return s.credential }
-
-// Admits tells whether a client, which the Authorizer has returned for Credential, is still who
-// the session was opened for: by that name, with that key.
-func (s *Session) Admits(c Client) bool {
-	return c.Name == s.client.Name && sameKey(c.Key, s.client.Key) && pskMark(c.PSK) == pskMark(s.client.PSK)
-}
-
-func sameKey(a, b *handshake.PublicKey) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return a.DeviceID() == b.DeviceID()
-}
-
-// pskMark tells a PSK from a later one under the same identifier, zero where there is none.
-func pskMark(p *handshake.PSK) (mark [8]byte) {
-	if p != nil {
-		mac := hmac.New(sha256.New, p.Key[:])
-		mac.Write([]byte("pqcoap saved session"))
-		copy(mark[:], mac.Sum(nil))
+// markOf tells a client's key from any other that the same credential could stand for later.
+func markOf(c Client) (mark [8]byte) {
+	switch {
+	case c.Key != nil:
+		id := c.Key.DeviceID()
+		copy(mark[:], id[:])
+	case c.PSK != nil:
+		return pskMark(c.PSK)
 	}
 	return mark
 }
 
-// Extend sets when the next EventDue of a session comes: the Client.Until of a Client that it
-// Admits.
-func (s *Server) Extend(session *Session, until time.Time) {
-	if session.state == confirmed && !session.until.Equal(until) {
+// pskMark tells a PSK from a later one under the same identifier.
+func pskMark(p *handshake.PSK) (mark [8]byte) {
+	mac := hmac.New(sha256.New, p.Key[:])
+	mac.Write([]byte("pqcoap saved session"))
+	copy(mark[:], mac.Sum(nil))
+	return mark
+}
+
+// Extend sets when the next EventDue of a session comes: the Client.Until of a Client that its
+// Holder admits. It wakes nothing.
+func (s *Server) Extend(now time.Time, r Ref, until time.Time) {
+	switch session, atRest := s.sessions.get(r.id); {
+	case atRest != nil:
+		atRest.setUntil(until)
+		s.sweep.note(atRest.dueAt(s.cfg.IdleTimeout))
+	case session != nil && session.state == confirmed && !session.until.Equal(until):
 		session.until = until
-		s.timers.set(session, session.deadline(s.cfg.IdleTimeout))
+		s.timers.Set(now, &session.timer, session.deadline(s.cfg.IdleTimeout))
 	}
 }
 
 // lapsed tells whether the time has come to ask about the session's device again.
 func (s *Session) lapsed(now time.Time) bool { return !s.until.IsZero() && !now.Before(s.until) }
-
-// Sessions are those that are confirmed, in no order.
-func (s *Server) Sessions() []*Session {
-	list := make([]*Session, 0, s.sessions.confirmed)
-	for _, session := range s.sessions.byID {
-		if session.state == confirmed {
-			list = append(list, session)
-		}
-	}
-	return list
-}
-
-// SessionsOf are those of a named device that are confirmed: the one it has, and the one before while
-// that retires.
-func (s *Server) SessionsOf(name string) (list []*Session) {
-	for one := s.sessions.byDevice[name]; one != nil && one.state == confirmed; one = one.previous {
-		list = append(list, one)
-	}
-	return list
-}
 
 // SetTickets replaces the keys of tickets; nil: sessions cannot be resumed any more. Work that is
 // handed out goes on with the keys it has.
@@ -83,12 +61,13 @@ func (s *Server) SetPolicy(p Policy) {
 	s.cfg.AlwaysEcho, s.cfg.Limits, s.cfg.Update, s.cfg.IdleTimeout = p.AlwaysEcho, p.Limits, p.Update, p.IdleTimeout
 	s.cfg.setDefaults()
 	s.lane.SetAlwaysEcho(p.AlwaysEcho)
+	s.sweep.note(sweepNow)
 }
 
 // Quiet tells whether no request of either side is under way, in any session.
 func (s *Server) Quiet() bool {
-	for _, session := range s.sessions.byID {
-		if session.state == confirmed && !session.ch.coap.Quiet() {
+	for _, session := range s.sessions.awake {
+		if session != nil && session.state == confirmed && !session.ch.coap.Quiet() {
 			return false
 		}
 	}

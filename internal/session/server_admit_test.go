@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/wheel"
 )
 
 // A saved session goes on only for who was let in: by the same name, with the same key.
@@ -33,12 +34,12 @@ func TestLoadAsksAgain(t *testing.T) {
 		cfg.PSK = psk
 		p := newPair(t, first, cfg)
 		p.confirm()
-		session := first.Device("a")
-		if c := session.Credential(); c.Mode != handshake.ModePSK || c.ID != psk.ID {
+		session := first.Device(p.now, "a")
+		if c := session.Holder().Credential; c.Mode != handshake.ModePSK || c.ID != psk.ID {
 			t.Fatalf("credential %v", c)
 		}
-		client, err := test.authorize(session.Suite(), session.Credential())
-		if got := err == nil && session.Admits(client); got != (test.sessions == 1) {
+		client, err := test.authorize(session.Suite(), session.Holder().Credential)
+		if got := err == nil && session.Holder().Admits(client); got != (test.sessions == 1) {
 			t.Errorf("%s: admitted %v", name, got)
 		}
 		state, err := first.Save()
@@ -52,7 +53,7 @@ func TestLoadAsksAgain(t *testing.T) {
 		if got := p.server.Stats().Sessions; got != test.sessions {
 			t.Errorf("%s: %d sessions, want %d", name, got, test.sessions)
 		}
-		if s := p.server.Device("a"); s != nil && (s.Credential() != session.Credential() || !s.Admits(Client{Name: "a", PSK: psk})) {
+		if s := p.server.Device(p.now, "a"); s != nil && (s.Holder().Credential != session.Holder().Credential || !s.Holder().Admits(Client{Name: "a", PSK: psk})) {
 			t.Errorf("%s: the credential is lost", name)
 		}
 	}
@@ -73,7 +74,7 @@ func TestDue(t *testing.T) {
 		p.now = at
 		p.server.Advance(p.now, &p.toDevice)
 		for ev, ok := p.server.Next(); ok; ev, ok = p.server.Next() {
-			if ev.Kind == EventDue && ev.Session == p.server.Device("a") {
+			if ev.Kind == EventDue && ev.Session == p.server.Device(p.now, "a") {
 				n++
 			}
 		}
@@ -83,12 +84,12 @@ func TestDue(t *testing.T) {
 		t.Errorf("due before its time, or looked at no sooner than %v", p.server.Deadline())
 	}
 	for range 2 { // of a session that goes on, and of one that was saved
-		if due(until) != 1 || due(until.Add(time.Second)) != 0 {
+		if due(until.Add(wheel.Tick)) != 1 || due(until.Add(time.Second)) != 0 {
 			t.Error("want one event at its time, and no more")
 		}
 		until = until.Add(time.Hour)
-		p.server.Extend(p.server.Device("a"), until)
-		if due(until.Add(-time.Second)) != 0 || due(until) != 1 {
+		p.server.Extend(p.now, p.server.Device(p.now, "a").Ref(), until)
+		if due(until.Add(-time.Second)) != 0 || due(until.Add(wheel.Tick)) != 1 {
 			t.Error("extended: want one event at its time")
 		}
 		until = until.Add(time.Hour)
@@ -105,7 +106,7 @@ func TestDue(t *testing.T) {
 
 func TestAdmits(t *testing.T) {
 	serverKey, deviceKey := testKeys()
-	s := &Session{client: Client{Name: "a", Key: deviceKey.Public()}}
+	h := Holder{Name: "a", mark: markOf(Client{Key: deviceKey.Public()})}
 	for name, test := range map[string]struct {
 		client Client
 		want   bool
@@ -114,7 +115,7 @@ func TestAdmits(t *testing.T) {
 		"another key": {Client{Name: "a", Key: serverKey.Public()}, false},
 		"no key":      {Client{Name: "a"}, false},
 	} {
-		if s.Admits(test.client) != test.want {
+		if h.Admits(test.client) != test.want {
 			t.Errorf("%s: want %v", name, test.want)
 		}
 	}
@@ -133,7 +134,7 @@ func TestListen(t *testing.T) {
 		}
 		p.toServer.Reset()
 		for ev, ok := p.server.Next(); ok; ev, ok = p.server.Next() {
-			if ev.Kind == EventHeard && ev.Session == p.server.Device("device") {
+			if ev.Kind == EventHeard && ev.Session == p.server.Device(p.now, "device") {
 				n++
 			}
 		}
@@ -143,14 +144,14 @@ func TestListen(t *testing.T) {
 	if heard() != 0 {
 		t.Error("an event that nobody asked for")
 	}
-	p.server.Device("device").Listen = true
+	p.server.Device(p.now, "device").Listen = true
 	p.server.Receive(p.now, p.from, append([]byte{0x30, 0x01}, make([]byte, 30)...), &p.toDevice)
 	for _, want := range []int{1, 0} {
 		if got := heard(); got != want {
 			t.Errorf("%d events, want %d", got, want)
 		}
 	}
-	if s := p.server.Device("device"); !s.Heard().Equal(p.now) || s.Asked().After(p.now) {
+	if s := p.server.Device(p.now, "device"); !s.Heard().Equal(p.now) || s.Asked().After(p.now) {
 		t.Errorf("heard %v, asked %v", s.Heard(), s.Asked())
 	}
 }
@@ -178,8 +179,8 @@ func TestQuiet(t *testing.T) {
 	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
 	p.confirm()
 	p.pass(10 * time.Second)
-	if !p.server.Quiet() || len(p.server.Sessions()) != 1 {
-		t.Errorf("%d sessions; quiet: %v", len(p.server.Sessions()), p.server.Quiet())
+	if !p.server.Quiet() || p.server.Stats().Sessions != 1 {
+		t.Errorf("%d sessions; quiet: %v", p.server.Stats().Sessions, p.server.Quiet())
 	}
 	p.get()
 	if p.server.Quiet() {

@@ -146,20 +146,19 @@ func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
 		return
 	}
 	s.begun++
-	session := &Session{
-		from: t.From(), prefix: admission.Network(t.From().Addr()), digest: sum,
-		proven: t.Proven(), class: s.classOf(now, work, t), timer: -1, serial: s.begun, asked: now,
-	}
+	session := newSession()
+	session.from, session.prefix, session.proven = t.From(), admission.Network(t.From().Addr()), t.Proven()
+	session.class, session.serial, session.asked = s.classOf(now, work, t), s.begun, now
 	if ok, demand := s.place(now, session); !ok {
 		work.drop()
 		s.turnAway(now, t, demand, out)
 		return
 	}
 	s.sessions.enterHalfOpen(session)
-	s.pending[sum] = session
 	session.token = s.resetToken(s.cfg.Era, session.id)
-	session.work = s.prepare(now, work, session, t)
-	s.events = append(s.events, Event{Kind: EventWork, Work: session.work})
+	session.greeting = &greeting{digest: sum, work: s.prepare(now, work, session, t)}
+	s.pending[sum] = session.greeting
+	s.emit(Event{Kind: EventWork, Work: work})
 }
 
 // parse reads an m1 or m1r as far as that costs nothing; code is not 0 where it is neither, or
@@ -202,14 +201,14 @@ func (s *Server) prepare(now time.Time, w *Work, session *Session, t *coap.Trans
 }
 
 // repeat gives an m1 that has come before the m2 that it had got, or will get.
-func (s *Server) repeat(now time.Time, session *Session, t *coap.Transfer, out *Outbox) {
+func (s *Server) repeat(now time.Time, known *greeting, t *coap.Transfer, out *Outbox) {
 	s.stats.Repeated++
-	if session.m2 != nil {
-		s.lane.Answer(now, t, session.m2, &s.scrap)
+	if known.m2 != nil {
+		s.lane.Answer(now, t, known.m2, &s.scrap)
 		s.flushPlain(t.From(), out)
 		return
 	}
-	if w := session.work; len(w.waiting) < maxWaiting {
+	if w := known.work; len(w.waiting) < maxWaiting {
 		w.waiting = append(w.waiting, t)
 	}
 }
@@ -217,10 +216,10 @@ func (s *Server) repeat(now time.Time, session *Session, t *coap.Transfer, out *
 // Done takes finished work back and answers all who wait for it.
 func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 	session := w.session
-	session.work = nil
 	if session.state == gone {
 		return
 	}
+	session.greeting.work = nil
 	if w.result != nil {
 		s.open(now, w)
 	} else {
@@ -247,25 +246,26 @@ func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 // open installs the keys of a session before its m2 leaves.
 func (s *Server) open(now time.Time, w *Work) {
 	session := w.session
-	ch, err := newChannel(now, w.result, record.ConnectionID{}, session.id, s.cfg.coapConfig(w.result.Peer), s.cfg.Update, &s.scrap)
+	ch, err := newChannel(now, w.result, record.ConnectionID{}, session.id, s.cfg.coapConfig(w.result.Peer.MaxUDPPayload), s.cfg.Update, &s.scrap)
 	if err != nil {
 		w.body, w.code = nil, codes.InternalServerError
 		s.remove(session, nil)
 		return
 	}
 	ch.path = session.origin()
-	session.ch, session.result, session.ticket = ch, w.result, w.ticket
-	session.client, session.credential, session.until = w.client, w.credential.Reference(w.client.Key), w.client.Until
-	session.state, session.m2 = halfOpen, w.body
-	if w.m1r != nil {
-		session.entry = Resumed
-	} else {
+	session.ch, session.ticket = ch, w.ticket
+	session.name, session.mark, session.credential = w.client.Name, markOf(w.client), w.credential.Reference(w.client.Key)
+	session.suite, session.sessionID, session.until = w.result.Suite, w.result.SessionID, w.client.Until
+	session.payload, session.idle = w.result.Peer.MaxUDPPayload, w.result.Peer.IdleTimeout
+	w.result.Wipe()
+	session.state, session.greeting.m2 = halfOpen, w.body
+	if session.resumed = w.m1r != nil; !session.resumed {
 		session.keyID = w.m1.KeyID
 	}
 	session.heard, session.expires = now, now.Add(halfOpenTimeout)
 	s.stats.HalfOpened++
 	s.enter(session)
-	s.timers.set(session, session.expires)
+	s.timers.Set(now, &session.timer, session.expires)
 }
 
 // Busy marks work that will not be run for lack of time; it is given to Done instead.

@@ -102,7 +102,7 @@ func (s *Server) place(now time.Time, session *Session) (ok, demand bool) {
 	}
 	if !s.makeRoom(session) {
 		s.stats.NoRoom++
-		return false, demand && len(s.sessions.byID) < s.cfg.MaxSessions // its place may be a forger's
+		return false, demand && s.sessions.len() < s.cfg.MaxSessions // its place may be a forger's
 	}
 	return s.sessions.reserve(session) == nil, false
 }
@@ -129,7 +129,7 @@ func (s *Server) turnAway(now time.Time, t *coap.Transfer, demand bool, out *Out
 // share gives one up for a proven address: its share may be a stranger's who forges addresses.
 // A ticket has shown who comes, so that no network's share is asked for.
 func (s *Server) makeRoom(session *Session) bool {
-	if len(s.sessions.byID) >= s.cfg.MaxSessions {
+	if s.sessions.len() >= s.cfg.MaxSessions {
 		return false
 	}
 	var oldest *Session
@@ -156,7 +156,7 @@ func (s *Server) makeRoom(session *Session) bool {
 // m1 does not prove who sent it, so that nobody must be kept out by those who claim to be him. For
 // the same reason those that a ticket has proven are given up last.
 func (s *Server) enter(session *Session) {
-	name := session.client.Name
+	name := session.name
 	if name == "" {
 		return
 	}
@@ -178,7 +178,7 @@ func (s *Server) enter(session *Session) {
 
 // leave ends what a session counts for, before its state changes.
 func (s *Server) leave(session *Session) {
-	name := session.client.Name
+	name := session.name
 	switch {
 	case session.state == confirmed && name == "":
 		s.gate.arrivals.left(session.prefix)
@@ -250,6 +250,14 @@ func (a *arrivals) confirmed(now time.Time, name string, from netip.Prefix) bool
 		a.anonymous[from]++
 	}
 	return true
+}
+
+// moved counts a session without a name for the network that its device has moved to.
+func (a *arrivals) moved(from, to netip.Prefix) {
+	a.left(from)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.anonymous[to]++
 }
 
 // left forgets a confirmed session without a name.

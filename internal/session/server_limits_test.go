@@ -236,7 +236,7 @@ func TestSpend(t *testing.T) {
 	p := another(t, server, handshake.ModeKEM, "198.51.100.7:40000")
 	p.confirm()
 	spend := func(now time.Time) (n int) {
-		for n < 100 && server.Spend(now, server.Device("device")) == 0 {
+		for n < 100 && server.Spend(now, server.Device(now, "device")) == 0 {
 			n++
 		}
 		return n

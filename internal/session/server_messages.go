@@ -9,7 +9,7 @@ import (
 func (s *Server) take(session *Session, ev coap.Event) {
 	event := EventOf(ev)
 	event.Session = session
-	s.events = append(s.events, event)
+	s.emit(event)
 }
 
 // Respond answers an EventRequest. body, unless nil, takes the place of m's payload: see
@@ -46,7 +46,7 @@ func (s *Server) Notify(now time.Time, session *Session, id uint64, m coap.Messa
 
 // EndObservation forgets an observation without a word.
 func (s *Server) EndObservation(now time.Time, session *Session, id uint64) {
-	if session.state == confirmed {
+	if session.state == confirmed { // one at rest observes nothing
 		session.ch.coap.EndObservation(now, id)
 	}
 }
@@ -77,16 +77,13 @@ func (s *Server) Room(session *Session) bool {
 
 // CloseSession ends one session and tells its device.
 func (s *Server) CloseSession(now time.Time, session *Session, out *Outbox) error {
-	if session.state != confirmed {
+	if session = s.present(now, session); session == nil {
 		return ErrClosed
 	}
 	session.ch.close(now, out, &s.stats.Records)
 	s.remove(session, ErrClosed)
 	return nil
 }
-
-// Device is the confirmed session of a named device, nil if there is none.
-func (s *Server) Device(name string) *Session { return s.sessions.byDevice[name] }
 
 // Cancel forgets a request; no event comes for it.
 func (s *Server) Cancel(now time.Time, session *Session, id uint64, out *Outbox) {
@@ -99,7 +96,7 @@ func (s *Server) Cancel(now time.Time, session *Session, id uint64, out *Outbox)
 // tell gives a session's CoAP something to do, and sends what comes of it: in answer to the
 // device, or on the server's own account.
 func (s *Server) tell(now time.Time, session *Session, answer bool, out *Outbox, do func(*coap.Conn) error) error {
-	if session.state != confirmed {
+	if session = s.present(now, session); session == nil {
 		return ErrClosed
 	}
 	err := do(session.ch.coap)

@@ -31,7 +31,7 @@ type Refused struct {
 
 // refused tells the operator of a refusal.
 func (s *Server) refused(r Refused) {
-	s.events = append(s.events, Event{Kind: EventRefused, Refused: &r})
+	s.emit(Event{Kind: EventRefused, Refused: &r})
 }
 
 // refusedWork tells of work that has made a sealed refusal.
@@ -45,7 +45,7 @@ func (s *Server) refusedWork(w *Work) {
 // refusedSession tells of a session that no record has confirmed in time.
 func (s *Server) refusedSession(one *Session) {
 	s.refused(Refused{
-		From: one.from, Device: one.client.Name, Suite: one.Suite(), Credential: one.credential, Reason: ErrNoRecord,
+		From: one.from, Device: one.name, Suite: one.Suite(), Credential: one.credential, Reason: ErrNoRecord,
 	})
 }
 
@@ -78,14 +78,10 @@ func (s *Server) fail(now time.Time, t *coap.Transfer, code codes.Code, out *Out
 	s.flushPlain(t.From(), out)
 }
 
-// An Entry is how a session has come about.
-type Entry uint8
+// KeyID is the kid_S by which the device has known the server in its handshake, zero where it has
+// resumed, or the session has rested since or was saved.
+func (s *Session) KeyID() [8]byte { return s.keyID }
 
-const (
-	Handshaken Entry = iota // by a full handshake
-	Resumed                 // by a ticket
-	Loaded                  // it was saved by the server before
-)
-
-// Entry tells how the session has come about.
-func (s *Session) Entry() Entry { return s.entry }
+// Resumed tells whether the session has come about by a ticket. It is false where it has rested
+// since or was saved.
+func (s *Session) Resumed() bool { return s.resumed }

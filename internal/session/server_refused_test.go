@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/wheel"
 )
 
 // refusals takes the server's events and leaves those of refusals.
@@ -47,7 +48,7 @@ func TestRefusedNoRecord(t *testing.T) {
 	p := newPair(t, newTestServer(nil), deviceConfig(handshake.ModeKEM))
 	p.opened()
 	p.refusals()
-	p.server.Advance(p.now.Add(halfOpenTimeout), &p.toDevice)
+	p.server.Advance(p.now.Add(halfOpenTimeout+wheel.Tick), &p.toDevice)
 	if got := p.refusals(); len(got) != 1 || got[0].Reason != ErrNoRecord || got[0].Device != "device" || got[0].From != address {
 		t.Errorf("%+v", got)
 	}
@@ -97,8 +98,8 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 func TestSetPolicy(t *testing.T) {
 	p := newPair(t, newTestServer(nil), deviceConfig(handshake.ModeKEM))
 	p.confirm()
-	if e := p.server.Device("device").Entry(); e != Handshaken {
-		t.Errorf("entry %d", e)
+	if p.server.Device(p.now, "device").Resumed() {
+		t.Error("the session has come about by a ticket")
 	}
 	p.server.SetPolicy(Policy{IdleTimeout: time.Hour, AlwaysEcho: true})
 	if p.server.cfg.Limits != DefaultLimits || p.server.cfg.IdleTimeout != time.Hour {
@@ -107,11 +108,11 @@ func TestSetPolicy(t *testing.T) {
 	p.get()
 	p.device.Close(p.now, &Outbox{})
 	p.pass(time.Hour - time.Second)
-	if p.server.Device("device") == nil {
+	if p.server.Device(p.now, "device") == nil {
 		t.Error("the session has ended early")
 	}
 	p.pass(2 * time.Second)
-	if p.server.Device("device") != nil {
+	if p.server.Device(p.now, "device") != nil {
 		t.Error("the session has not ended")
 	}
 	again := newPair(t, p.server, deviceConfig(handshake.ModeKEM))

@@ -15,33 +15,38 @@ import (
 
 // multiplied is a saved table in which one session stands n times, under IDs and names of its own.
 func multiplied(b testing.TB, n int) (state []byte, authorize Authorizer) {
+	entries, authorize := crowd(b, n)
+	rand.Shuffle(n, func(i, j int) { entries[i], entries[j] = entries[j], entries[i] }) // as Save may leave them
+	state, err := cbor.Marshal(savedServer{Version: savedVersion, Sessions: entries})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return state, authorize
+}
+
+// crowd are the entries of n sessions: true ones but for their IDs, which are not those of their
+// records, and for their names.
+func crowd(b testing.TB, n int) (entries [][]byte, authorize Authorizer) {
 	p := newPair(&testing.T{}, newTestServer(nil), deviceConfig(handshake.ModeKEM))
 	p.confirm()
-	one, err := p.server.Device("device").save()
+	session := p.server.Device(p.now, "device")
+	session.mark = [8]byte{}
+	state, err := session.ch.control.Export()
 	if err != nil {
 		b.Fatal(err)
 	}
 	ids := newIDSpace(p.server.cfg.Rand)
-	saved := savedServer{Version: savedVersion}
 	names := make(map[[16]byte]Client)
 	for i := range n {
-		id, err := ids.take(free)
-		if err != nil {
+		if session.id, err = ids.take(); err != nil {
 			b.Fatal(err)
 		}
-		one.ID, one.Device = id.Bytes(), fmt.Sprintf("device-%d", i)
-		one.Credential = [16]byte{byte(i), byte(i >> 8), byte(i >> 16)}
-		names[one.Credential] = Client{Name: one.Device}
-		saved.Sessions = append(saved.Sessions, one)
+		session.name = fmt.Sprintf("device-%d", i)
+		session.credential.ID = [16]byte{byte(i), byte(i >> 8), byte(i >> 16)}
+		names[session.credential.ID] = Client{Name: session.name}
+		entries = append(entries, session.writeEntry(nil, state.Bytes()))
 	}
-	rand.Shuffle(n, func(i, j int) { // as Save leaves them
-		saved.Sessions[i], saved.Sessions[j] = saved.Sessions[j], saved.Sessions[i]
-	})
-	state, err = cbor.Marshal(saved)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return state, func(_ handshake.Suite, c handshake.ClientCredential) (Client, error) { return names[c.ID], nil }
+	return entries, func(_ handshake.Suite, c handshake.ClientCredential) (Client, error) { return names[c.ID], nil }
 }
 
 // As many sessions come back as were saved, and can be saved again.
@@ -141,7 +146,7 @@ func TestForwardGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := coap.Message{Code: coap.GET, Options: message.Options{{ID: 65001, Value: []byte{1}}}}
-	if _, err := p.server.Request(p.now, p.server.Device("device"), m, coap.RequestOptions{}, &p.toDevice); err != nil {
+	if _, err := p.server.Request(p.now, p.server.Device(p.now, "device"), m, coap.RequestOptions{}, &p.toDevice); err != nil {
 		t.Fatal(err)
 	}
 	p.events = nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/admission"
+	"github.com/pqcoap/pqcoap/internal/wheel"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -17,66 +18,74 @@ const (
 	opening   sessionState = iota // holds an ID while its m2 is being made; cannot receive
 	halfOpen                      // m2 has been sent; waits for the first record
 	confirmed                     // the first record has opened
+	resting                       // is in the arena, and this is nothing but its name
 	gone                          // has ended
 )
 
-// A Session is one device's session at the server.
+// A Session is one device's session at the server, while it is awake. One that is quiet goes to
+// rest, and wakes as another Session: what stands for it all the time is its Ref.
 type Session struct {
 	handshake.Unprintable
 	id         record.ConnectionID
 	state      sessionState
-	client     Client
+	name       string // of the device; empty in mode none
+	mark       [8]byte
+	suite      handshake.Suite
 	credential handshake.ClientCredential
-	result     *handshake.Result
+	sessionID  [16]byte
+	payload    uint16        // largest that the device takes; 0: not told
+	idle       time.Duration // that the device has named; 0: none
 	ch         *channel
 	from       netip.AddrPort // where m1 came from
 	token      record.ResetToken
-	keyID      [8]byte   // see KeyID
 	asked      time.Time // when m1 came, before the device was let in
 	ticket     []byte    // NewTicket, until it is confirmed
-	entry      Entry
+	keyID      [8]byte   // see KeyID
+	resumed    bool
 
 	serial   uint64    // in the order of their m1
 	previous *Session  // of the same device, which retires
 	retireAt time.Time // zero: not
 
 	prefix   netip.Prefix // of the address m1 came from
-	work     *Work        // while m2 is being made
-	digest   digest
-	m2       []byte    // while an m1 may come again
-	forgetAt time.Time // when m2 is forgotten; zero: with the half-open session
-	proven   bool      // m1 came with a valid Echo
+	greeting *greeting    // until it is confirmed
+	proven   bool         // m1 came with a valid Echo
 	class    admission.Class
 	requests admission.Bucket // of the device
 	place    *list.Element    // among the unproven half-open sessions
 	expires  time.Time        // half-open
 	heard    time.Time        // when the last record opened
 	until    time.Time        // when EventDue comes; zero: not
+	restAt   time.Time        // when it may rest, unless it is busy
+	told     uint64           // number of its last event
 
-	timer int // index in the timer heap, -1 if not in it
-	due   time.Time
+	number       uint32   // among those that are awake
+	older, newer *Session // of those, in the order in which they were heard
+	timer        wheel.Timer[*Session]
 
-	// Owner is for the caller: what it keeps for the session.
+	// Owner is for the caller: what it keeps for the session while that is awake.
 	Owner any
 	// Listen has the next record that opens come with an EventHeard, once.
 	Listen bool
 }
 
+func newSession() *Session {
+	s := &Session{}
+	s.timer.Value = s
+	return s
+}
+
 // Device is the authenticated name of the device, empty in mode none.
-func (s *Session) Device() string { return s.client.Name }
+func (s *Session) Device() string { return s.name }
 
 // ID is the session ID of both sides, 16 bytes, for logs.
-func (s *Session) ID() [16]byte { return s.result.SessionID }
-
-// KeyID is the kid_S by which the device has known the server in its handshake, zero where it has
-// resumed or the session was saved.
-func (s *Session) KeyID() [8]byte { return s.keyID }
+func (s *Session) ID() [16]byte { return s.sessionID }
 
 // Suite and Mode are those of the handshake.
-func (s *Session) Suite() handshake.Suite { return s.result.Suite }
+func (s *Session) Suite() handshake.Suite { return s.suite }
 
 // Mode is how the device has been authenticated.
-func (s *Session) Mode() handshake.Mode { return s.result.Mode }
+func (s *Session) Mode() handshake.Mode { return s.credential.Mode }
 
 // Heard is when the last record of the device has opened.
 func (s *Session) Heard() time.Time { return s.heard }
@@ -102,10 +111,7 @@ func (s *Session) Peer() netip.AddrPort {
 
 // idleAt is when a confirmed session ends of itself.
 func (s *Session) idleAt(ours time.Duration) time.Time {
-	if theirs := s.result.Peer.IdleTimeout; theirs > 0 && theirs < ours {
-		ours = theirs
-	}
-	return s.heard.Add(ours)
+	return s.heard.Add(earliestSpan(s.idle, ours))
 }
 
 // deadline is when the session has something to do.
@@ -113,41 +119,49 @@ func (s *Session) deadline(idle time.Duration) time.Time {
 	if s.state == halfOpen {
 		return s.expires
 	}
-	return earliest(earliest(earliest(s.forgetAt, s.retireAt), s.until), earliest(s.idleAt(idle), s.ch.deadline()))
+	at := earliest(earliest(s.retireAt, s.until), earliest(s.idleAt(idle), s.ch.deadline()))
+	if s.restful() {
+		at = earliest(at, s.restAt)
+	}
+	return at
 }
 
 // confirm makes a half-open session the one of its device (docs/protocol.md section 10), and tells
 // whether it is. A first record that comes when the device has opened a newer session already was
 // held back on its way, and must not take that one's place.
 func (s *Server) confirm(now time.Time, session *Session, out *Outbox) bool {
-	if current := s.sessions.byDevice[session.client.Name]; current != nil && current.serial > session.serial {
+	current, atRest := s.sessions.device(session.name)
+	if current != nil && current.serial > session.serial || atRest != nil && atRest.serial() > session.serial {
 		s.remove(session, errReplaced)
 		return false
 	}
-	if !s.gate.arrivals.confirmed(now, session.client.Name, session.prefix) {
+	if !s.gate.arrivals.confirmed(now, session.name, session.prefix) {
 		s.stats.OverAnonymous++
 		session.ch.close(now, out, &s.stats.Records)
 		s.remove(session, errCrowded)
 		return false
 	}
+	if atRest != nil {
+		current = s.wake(now, atRest)
+	}
 	s.leave(session)
-	s.sessions.leaveHalfOpen(session)
+	s.sessions.confirm(session)
 	session.state = confirmed
 	// The first record has come a round trip behind m2, at the earliest. A server that sends no
 	// CON hears of no other.
 	session.ch.path.SetRTT(min(now.Sub(session.heard), longestGuess))
-	session.forgetAt = now.Add(digestMemory)
+	s.remember(now, session.greeting)
+	session.greeting = nil
 	s.stats.Confirmed++
-	s.sessions.confirmed++
-	if old := s.sessions.replace(session); old != nil {
-		session.requests = old.requests
-		s.retire(now, session, old, out)
+	if current != nil {
+		session.requests = current.requests
+		s.retire(now, session, current, out)
 	}
 	if session.ticket != nil {
 		session.ch.control.Ticket(session.ticket) // it fits, or newTicket had not made it
 		session.ticket = nil
 	}
-	s.events = append(s.events, Event{Kind: EventOpen, Session: session})
+	s.emit(Event{Kind: EventOpen, Session: session})
 	return true
 }
 
@@ -160,7 +174,7 @@ func (s *Server) retire(now time.Time, session, old *Session, out *Outbox) {
 	}
 	old.previous, session.previous = nil, old
 	old.retireAt = now.Add(retirement)
-	s.timers.set(old, old.deadline(s.cfg.IdleTimeout))
+	s.timers.Set(now, &old.timer, old.deadline(s.cfg.IdleTimeout))
 }
 
 // longestGuess is the round trip that checks of addresses go by where none is known: T is 1 s.
@@ -169,25 +183,17 @@ const longestGuess = time.Second / 3
 // retirement is how long a replaced session goes on.
 const retirement = 10 * time.Second
 
-// forget drops the memory of a session's m1 and m2.
-func (s *Server) forget(session *Session) {
-	if s.pending[session.digest] == session {
-		delete(s.pending, session.digest)
-	}
-	session.m2, session.forgetAt = nil, time.Time{}
-}
-
 // remove ends a session.
 func (s *Server) remove(session *Session, err error) {
-	if session.state == gone {
+	if session.state == gone || session.state == resting {
 		return
 	}
 	if session.state == confirmed {
-		s.events = append(s.events, Event{Kind: EventClosed, Session: session, Err: err})
+		s.emit(Event{Kind: EventClosed, Session: session, Err: err})
 	}
 	s.leave(session)
-	s.forget(session)
-	s.timers.remove(session)
+	s.forget(session.greeting)
+	s.timers.Stop(&session.timer)
 	s.sessions.remove(session)
 	session.state = gone
 	if session.ch != nil {

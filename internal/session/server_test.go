@@ -9,6 +9,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/wheel"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -64,10 +65,14 @@ func TestHalfOpenExpires(t *testing.T) {
 func empty(t *testing.T, s *Server) {
 	t.Helper()
 	tab := &s.sessions
-	if len(tab.byID) != 0 || len(tab.byDevice) != 0 || len(tab.byPrefix) != 0 || tab.unproven.Len() != 0 || len(s.pending) != 0 || len(s.timers.list) != 0 {
-		t.Errorf("left behind: %d IDs, %d devices, %d prefixes, %d unproven, %d m1, %d timers",
-			len(tab.byID), len(tab.byDevice), len(tab.byPrefix), tab.unproven.Len(), len(s.pending), len(s.timers.list))
+	if tab.len() != 0 || tab.names.len != 0 || len(tab.byPrefix) != 0 || tab.unproven.Len() != 0 || len(s.pending) != 0 || !s.timers.Next().IsZero() {
+		t.Errorf("left behind: %d sessions, %d devices, %d prefixes, %d unproven, %d m1, timer at %v",
+			tab.len(), tab.names.len, len(tab.byPrefix), tab.unproven.Len(), len(s.pending), s.timers.Next())
 	}
+	if tab.oldest != nil || tab.newest != nil || tab.arena.Len() != 0 {
+		t.Errorf("left behind: sessions in the order in which they were heard, or %d at rest", tab.arena.Len())
+	}
+	tab.all(func(session *Session, e entry) { t.Errorf("somebody has a place: %v, %v", session, e) })
 	if tab.halfOpen != 0 || tab.confirmed != 0 {
 		t.Errorf("counted: %d half-open, %d confirmed: want none", tab.halfOpen, tab.confirmed)
 	}
@@ -222,6 +227,7 @@ func TestCloseIsAuthenticated(t *testing.T) {
 	if got := p.server.Stats().Sessions; got != 0 {
 		t.Errorf("%d sessions after close_notify, want none", got)
 	}
+	p.pass(digestMemory)
 	empty(t, p.server)
 }
 
@@ -246,7 +252,7 @@ func TestReplacement(t *testing.T) {
 	if got := server.Stats().Sessions; got != 2 {
 		t.Errorf("%d sessions, want the old one beside the new for a while", got)
 	}
-	server.Advance(p.now.Add(retirement), &p.toDevice)
+	server.Advance(p.now.Add(retirement+wheel.Tick), &p.toDevice)
 	for to, b := range p.toDevice.All() {
 		if to == address {
 			old.device.Receive(p.now, b, &old.toServer)

@@ -53,6 +53,11 @@ type ServerStats struct {
 	Junk           uint64 // m1 of proven addresses that did not open
 	ResetsWithheld uint64 // stateless resets beyond their rate
 
-	Sessions int // confirmed, now
-	HalfOpen int // now
+	Woken    uint64 // sessions at rest that a record or the application has woken
+	Rested   uint64 // sessions that have gone to rest
+	Evicted  uint64 // of these, those that had to, since too many were awake
+	Sessions int    // confirmed, now
+	Awake    int    // of these
+	Resting  int    // of these
+	HalfOpen int    // now
 }

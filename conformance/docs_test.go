@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -17,18 +18,19 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
-// testNames are all tests and fuzz targets of the module.
-func testNames(t *testing.T) map[string]bool {
+// testNames are all tests and fuzz targets of the module: by name, the folders that have one.
+func testNames(t *testing.T) map[string][]string {
 	t.Helper()
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	names := map[string]bool{}
+	names := map[string][]string{}
 	err := filepath.WalkDir("..", func(path string, _ os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		b, err := os.ReadFile(path)
+		folder := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), "../")
 		for _, m := range function.FindAllSubmatch(b, -1) {
-			names[string(m[1])] = true
+			names[string(m[1])] = append(names[string(m[1])], folder)
 		}
 		return err
 	})
@@ -38,15 +40,18 @@ func testNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// TestThreatModelNamesTests: each test that the threat model names exists, and each row of
-// what is protected names one or a query of the model.
+// TestThreatModelNamesTests: each test that the threat model names exists, with its folder where
+// there are several of the name, and each row of what is protected names one or a query of the model.
 func TestThreatModelNamesTests(t *testing.T) {
 	text := read(t, "docs/threat-model.md")
 	names, model := testNames(t), read(t, "docs/model/README.md")
-	quoted := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`")
+	quoted := regexp.MustCompile("`(?:([a-z/]+)\\.)?((?:Test|Fuzz)\\w+)`")
 	for _, m := range quoted.FindAllStringSubmatch(text, -1) {
-		if !names[m[1]] {
-			t.Errorf("the threat model names %s, which does not exist", m[1])
+		switch folders := names[m[2]]; {
+		case len(folders) == 0, m[1] != "" && !slices.Contains(folders, m[1]):
+			t.Errorf("the threat model names %s, which does not exist", m[0])
+		case m[1] == "" && len(folders) > 1:
+			t.Errorf("the threat model names %s without its folder, one of %v", m[0], folders)
 		}
 	}
 	query := regexp.MustCompile(`model ((?:[A-Z]\d+(?: to )? ?)+|identity)`)

@@ -22,7 +22,7 @@ import (
 // What is wrong with an invitation.
 var (
 	// ErrInvitation is wrapped by the others.
-	ErrInvitation = errors.New("invitation")
+	ErrInvitation = invite.ErrURI
 	// ErrCode: the server does not know the code.
 	ErrCode = fmt.Errorf("%w: the server does not take the code", ErrInvitation)
 	// ErrCodeUsed: the code has let in another device.
@@ -40,7 +40,7 @@ type Invitation = invite.Invitation
 func ParseInvitation(uri string) (*Invitation, error) {
 	i, err := invite.Parse(uri)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvitation, err)
+		return nil, err
 	}
 	return i, nil
 }
@@ -146,7 +146,7 @@ func (e *Enrolment) accept(trust *handshake.ServerCredential, body []byte) (Conf
 	case !validName(r.Name):
 		return Config{}, fmt.Errorf("%w: the server gives a name that is none", ErrEnrolment)
 	case e.Name != "" && r.Name != e.Name:
-		return Config{}, fmt.Errorf("%w: the code is for a device named %s, not %s", ErrInvitation, r.Name, e.Name)
+		return Config{}, fmt.Errorf("%w: the code is for a device named %s, not %s; under that name, with the same file, it goes on", ErrInvitation, r.Name, e.Name)
 	case r.Authority == nil && r.Token != nil:
 		return Config{}, fmt.Errorf("%w: a credential without its authority", ErrEnrolment)
 	case r.Authority == nil:

@@ -95,7 +95,7 @@ func (i *Invitation) parse(query url.Values) error {
 	}
 	copy(i.Fingerprint[:], print)
 	if i.Code, err = ParseCode(query.Get("code")); err != nil {
-		return fmt.Errorf("%w: code: %w", ErrURI, err)
+		return fmt.Errorf("%w: %w", ErrURI, err)
 	}
 	return nil
 }

@@ -181,7 +181,7 @@ func createPrivate(name string, b []byte) error {
 func writePrivate(name string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists, and may hold the only copy of a key: remove it, or give another -out", name)
+		return fmt.Errorf("%s exists, and may hold the only copy of a key: remove it, or name another file", name)
 	}
 	if err != nil {
 		return err

@@ -32,6 +32,10 @@ var linked = []string{
 	"github.com/cloudflare/circl/sign/mldsa/...",
 	"golang.org/x/crypto/cryptobyte/...", // of circl, as the next
 	"golang.org/x/sys/cpu",
+	"golang.org/x/crypto/argon2", // keys under a passphrase, as the next three
+	"golang.org/x/crypto/blake2b",
+	"golang.org/x/term",
+	"golang.org/x/sys/unix",
 
 	"github.com/plgd-dev/go-coap/v3/message",
 	"github.com/plgd-dev/go-coap/v3/message/codes",

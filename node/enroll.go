@@ -38,11 +38,7 @@ type Invitation = invite.Invitation
 // ParseInvitation reads an invitation as the server's operator has it:
 // coap+pq://HOST:PORT?s=SUITE&fp=FINGERPRINT&code=CODE.
 func ParseInvitation(uri string) (*Invitation, error) {
-	i, err := invite.Parse(uri)
-	if err != nil {
-		return nil, err
-	}
-	return i, nil
+	return invite.Parse(uri)
 }
 
 // An Enrolment is a device's first contact with its server.

@@ -1,11 +1,11 @@
 package gocoap
 
 import (
-	"errors"
 	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
 	"os/exec"

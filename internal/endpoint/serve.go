@@ -10,7 +10,6 @@ import (
 	"github.com/plgd-dev/go-coap/v3/message/codes"
 
 	"github.com/pqcoap/pqcoap/coap"
-	"github.com/pqcoap/pqcoap/internal/session"
 )
 
 // ownHandlers is how many handlers one session may have at work. More requests of the
@@ -18,7 +17,7 @@ import (
 const ownHandlers = 4
 
 // dispatch starts the handler of a request. The caller holds the lock.
-func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
+func (p *Endpoint) dispatch(now time.Time, ev request) {
 	switch {
 	case p.err != nil:
 	case p.handler() == nil:
@@ -26,7 +25,9 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 	case p.running >= ownHandlers:
 		p.expect(ev)
 		p.backlog = append(p.backlog, ev)
+		p.owner.backlog++
 	case p.owner.working >= p.owner.Most:
+		p.owner.stats.Overloaded++
 		p.engine.Respond(now, ev.ID, overloaded(), nil)
 		p.answered(ev.ID)
 	default:
@@ -38,7 +39,7 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 }
 
 // expect makes the stream of a request whose body is still to come.
-func (p *Endpoint) expect(ev session.Event) {
+func (p *Endpoint) expect(ev request) {
 	if ev.More && p.uploads[ev.ID] == nil {
 		p.upload(ev.ID)
 	}
@@ -81,6 +82,7 @@ func (p *Endpoint) next(now time.Time) {
 	for len(p.backlog) > 0 && p.running < ownHandlers {
 		ev := p.backlog[0]
 		p.backlog = p.backlog[1:]
+		p.owner.backlog--
 		p.dispatch(now, ev)
 	}
 }

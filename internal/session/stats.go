@@ -97,7 +97,7 @@ func (s *ServerStats) took(d delivery) {
 type Handshakes [handshake.MLKEM1024 + 1][handshake.ModePSK + 1][2]uint64
 
 func (h *Handshakes) add(s *Session) {
-	h[s.Suite()][s.Mode()][count(s.entry == Resumed)]++
+	h[s.Suite()][s.Mode()][count(s.resumed)]++
 }
 
 // Refusals counts sealed refusals by [handshake.RefusalCode]; 0: any other.

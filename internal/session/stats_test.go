@@ -109,7 +109,7 @@ func TestStatsUpdates(t *testing.T) {
 		p.get()
 		p.pass(2 * time.Second)
 	}
-	session := server.Device("device")
+	session := server.Device(p.now, "device")
 	send, receive := session.ch.rec.Epochs()
 	const first = 3 // of application data
 	if got, want := server.Stats().Updates, send-first+receive-first; got != want || want == 0 {

@@ -1,0 +1,39 @@
+package metrics
+
+import "time"
+
+func work() []family {
+	return []family{
+		gauge("pqcoap_workers", "Workers for the public-key operations of handshakes.",
+			func(r *reading) int { return r.now.Workers }),
+		gauge("pqcoap_workers_busy", "Of these, workers that have something to do.",
+			func(r *reading) int { return r.Work.Busy }),
+		gauge("pqcoap_work_waiting", "Handshakes that wait for a worker.",
+			func(r *reading) int { return r.Work.Waiting }),
+		counter("pqcoap_work_turned_away_total",
+			"Handshakes for which no worker had time: their network had most of a queue that was full.",
+			func(r *reading) uint64 { return r.Work.TurnedAway }),
+	}
+}
+
+func state() []family {
+	return []family{
+		gauges("pqcoap_sessions", "Sessions by state: confirmed, and half-open ones whose first record is waited for.",
+			[]string{"state"},
+			of(func(r *reading) int { return r.Sessions }, "confirmed"),
+			of(func(r *reading) int { return r.HalfOpen }, "half_open")),
+		gauges("pqcoap_sessions_limit", "Sessions that there may be: in all, and of these half-open ones.",
+			[]string{"state"},
+			of(func(r *reading) int { return r.now.MaxSessions }, "all"),
+			of(func(r *reading) int { return r.now.MaxHalfOpen }, "half_open")),
+		flag("pqcoap_serving", "1 while the socket is open.",
+			func(r *reading) bool { return r.now.Serving }),
+		flag("pqcoap_draining", "1 while the server ends: no handshakes and handlers begin any more.",
+			func(r *reading) bool { return r.now.Draining }),
+		moment("pqcoap_ticket_key_timestamp_seconds",
+			"When the newest key of tickets began to be used. There is none where sessions cannot be resumed.",
+			func(r *reading) time.Time { return r.now.TicketKey }),
+		gauges("pqcoap_devices_enrolled", "Devices in the registry of the server's folder.", nil,
+			series{nil, func(r *reading) (float64, bool) { return float64(r.now.Devices), r.now.Devices >= 0 }}),
+	}
+}

@@ -1,12 +1,14 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
 )
 
@@ -70,4 +72,19 @@ func TestStatus(t *testing.T) {
 			t.Error("serving behind its end")
 		}
 	})
+}
+
+// BenchmarkStats is what a scrape takes the lock for.
+func BenchmarkStats(b *testing.B) {
+	key, _ := testKeys()
+	s, err := New(Config{
+		Keys: []*handshake.PrivateKey{key}, Authorize: authorize,
+		Handler: coap.HandlerFunc(func(context.Context, *coap.Request) *coap.Message { return nil }),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for range b.N {
+		s.Stats()
+	}
 }

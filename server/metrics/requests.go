@@ -21,14 +21,14 @@ func requests() []family {
 			func(r *reading) int { return r.Requests.Waiting }),
 		gauge("pqcoap_handlers", "Handlers that have not returned.",
 			func(r *reading) int { return r.Requests.Handlers }),
-		gauge("pqcoap_handlers_working", "Of these, handlers that do not wait for a device.",
+		gauge("pqcoap_handlers_working", "Handlers that have not returned and do not wait for a device.",
 			func(r *reading) int { return r.Requests.Working }),
 		gauge("pqcoap_handlers_limit", "Handlers that may be at work at once.",
 			func(r *reading) int { return r.now.MaxHandlers }),
 		queued(),
 		gauge("pqcoap_queue_waiting", "Requests that wait for a device, or for its answer.",
 			func(r *reading) int { return r.Queue.Waiting }),
-		gauge("pqcoap_queue_bytes", "Memory that these take.",
+		gauge("pqcoap_queue_bytes", "Bytes that requests take which wait for a device.",
 			func(r *reading) int { return r.Queue.Bytes }),
 	}
 }

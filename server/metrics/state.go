@@ -6,7 +6,7 @@ func work() []family {
 	return []family{
 		gauge("pqcoap_workers", "Workers for the public-key operations of handshakes.",
 			func(r *reading) int { return r.now.Workers }),
-		gauge("pqcoap_workers_busy", "Of these, workers that have something to do.",
+		gauge("pqcoap_workers_busy", "Workers for public-key operations that have something to do.",
 			func(r *reading) int { return r.Work.Busy }),
 		gauge("pqcoap_work_waiting", "Handshakes that wait for a worker.",
 			func(r *reading) int { return r.Work.Waiting }),

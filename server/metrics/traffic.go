@@ -50,7 +50,7 @@ func traffic() []family {
 			"Confirmable messages sent in sessions, each copy; pings are not counted.",
 			func(r *reading) uint64 { return r.CoAP.Sent }),
 		counter("pqcoap_messages_resent_total",
-			"Of these, copies of messages that had been sent before: they, or their answers, seemed lost.",
+			"Confirmable messages sent in sessions that had been sent before: they, or their answers, seemed lost.",
 			func(r *reading) uint64 { return r.CoAP.Resent }),
 		spans("pqcoap_round_trip_seconds",
 			"Round-trip times, measured by the confirmable messages of the server that were answered.",
@@ -63,7 +63,7 @@ func traffic() []family {
 			of(func(r *reading) uint64 { return r.Lane.Evicted }, "evicted")),
 		gauge("pqcoap_lane_entries", "Unfinished exchanges on the plain lane.",
 			func(r *reading) int { return r.Lane.Entries }),
-		gauge("pqcoap_lane_bytes", "Memory that these hold, in bytes of bodies and answers.",
+		gauge("pqcoap_lane_bytes", "Bytes of bodies and answers that unfinished exchanges on the plain lane hold.",
 			func(r *reading) int { return r.Lane.Bytes }),
 	}
 }

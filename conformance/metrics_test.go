@@ -27,12 +27,12 @@ import (
 
 var updateOperate = flag.Bool("update-operate", false, "write docs/operate/metrics.md anew")
 
-// A ruled is a server whose folder has a device in it.
+// A ruled is a server whose folder has a device in it, and two invitations.
 type ruled struct{ *server.Server }
 
 func (r ruled) Status() server.Status {
 	st := r.Server.Status()
-	st.Devices = 1
+	st.Devices, st.Invitations = 1, 2
 	return st
 }
 
@@ -108,6 +108,7 @@ func TestMetricsOfServer(t *testing.T) {
 		"pqcoap_serving{}":                                                 1,
 		"pqcoap_draining{}":                                                0,
 		"pqcoap_devices_enrolled{}":                                        1,
+		"pqcoap_invitations_open{}":                                        2,
 		"pqcoap_sessions{state=confirmed}":                                 0,
 		"pqcoap_records_received_total{result=rejected}":                   0,
 		"pqcoap_handshakes_failed_total{reason=unopened}":                  0,

@@ -33,7 +33,14 @@ func state() []family {
 		moment("pqcoap_ticket_key_timestamp_seconds",
 			"When the newest key of tickets began to be used. There is none where sessions cannot be resumed.",
 			func(r *reading) time.Time { return r.now.TicketKey }),
-		gauges("pqcoap_devices_enrolled", "Devices in the registry of the server's folder.", nil,
-			series{nil, func(r *reading) (float64, bool) { return float64(r.now.Devices), r.now.Devices >= 0 }}),
+		gauges("pqcoap_devices_enrolled", "Devices in the registry of the server's folder, whatever their state.", nil,
+			known(func(r *reading) int { return r.now.Devices })),
+		gauges("pqcoap_invitations_open", "Invitations whose code nobody has used; those that have expired are counted until another is made.", nil,
+			known(func(r *reading) int { return r.now.Invitations })),
 	}
+}
+
+// known is a number that is not there where it is below zero.
+func known(get func(*reading) int) series {
+	return series{nil, func(r *reading) (float64, bool) { return float64(get(r)), get(r) >= 0 }}
 }

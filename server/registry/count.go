@@ -13,8 +13,6 @@ func (r *Registry) Counts() (devices, invitations int, err error) {
 	return devices, invitations, err
 }
 
-// The number of devices is kept as the sequence of their bucket, for which nothing has to be read.
-
 // recount makes the number right for a database that was written without it.
 func recount(tx *bolt.Tx) error {
 	devices := tx.Bucket(bucketDevices)

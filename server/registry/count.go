@@ -3,7 +3,8 @@ package registry
 import bolt "go.etcd.io/bbolt"
 
 // Counts is how many devices there are, whatever their state, and how many invitations nobody has
-// used yet. Those that have expired count until the next one is made.
+// used yet. Those that have expired count until the next one is made. The number of devices is kept
+// as the sequence of their bucket, so that none of them has to be read.
 func (r *Registry) Counts() (devices, invitations int, err error) {
 	err = r.view(func(tx *bolt.Tx) error {
 		devices = int(tx.Bucket(bucketDevices).Sequence())

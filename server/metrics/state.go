@@ -18,10 +18,17 @@ func work() []family {
 
 func state() []family {
 	return []family{
-		gauges("pqcoap_sessions", "Sessions by state: confirmed, and half-open ones whose first record is waited for.",
+		gauges("pqcoap_sessions", "Sessions by state: confirmed and awake, confirmed and at rest, and half-open ones whose first record is waited for.",
 			[]string{"state"},
-			of(func(r *reading) int { return r.Sessions }, "confirmed"),
+			of(func(r *reading) int { return r.Awake }, "awake"),
+			of(func(r *reading) int { return r.Resting }, "resting"),
 			of(func(r *reading) int { return r.HalfOpen }, "half_open")),
+		counters("pqcoap_sessions_moved_total",
+			"Sessions that went to rest, those of them that had to since too many were awake (evicted, counted as rested too), and those that woke.",
+			[]string{"to"},
+			of(func(r *reading) uint64 { return r.Rested }, "rest"),
+			of(func(r *reading) uint64 { return r.Evicted }, "evicted"),
+			of(func(r *reading) uint64 { return r.Woken }, "awake")),
 		gauges("pqcoap_sessions_limit", "Sessions that there may be: in all, and of these half-open ones.",
 			[]string{"state"},
 			of(func(r *reading) int { return r.now.MaxSessions }, "all"),

@@ -83,12 +83,6 @@ type Endpoint struct {
 	kept    bool      // somebody has Done
 }
 
-// A request is one that has come.
-type request struct {
-	session.Event
-	came time.Time
-}
-
 type answer struct {
 	message coap.Message
 	more    bool // its body is a stream

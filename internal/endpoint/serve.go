@@ -10,11 +10,18 @@ import (
 	"github.com/plgd-dev/go-coap/v3/message/codes"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/internal/session"
 )
 
 // ownHandlers is how many handlers one session may have at work. More requests of the
 // session wait, as many as the CoAP engine lets it have open, and no other session does.
 const ownHandlers = 4
+
+// A request is one that has come.
+type request struct {
+	session.Event
+	came time.Time
+}
 
 // dispatch starts the handler of a request. The caller holds the lock.
 func (p *Endpoint) dispatch(now time.Time, ev request) {

@@ -63,6 +63,8 @@ type Config struct {
 	Stream func(m *Message) (max int)
 	// Pool, where it is not nil, keeps memory for the requests of all Conns that have it.
 	Pool *Pool
+	// Counters, where it is not nil, counts for all Conns that have it.
+	Counters *Counters
 }
 
 // A Conn is all CoAP state toward one peer: message layer, block-wise transfer in both
@@ -117,6 +119,7 @@ func NewConn(config Config) *Conn {
 		c.size.limit = min(config.Limit, config.MaxMessage)
 	}
 	c.recovery = newRecovery(config.RTT, config.Rand, uint16(c.random(2)))
+	c.recovery.counters = config.Counters
 	c.recovery.met = config.Secure && config.RTT.Known() // its handshake has just told
 	c.recovery.heard, c.recovery.sameID = c.recovery.heard || config.Peer, config.Peer
 	return c

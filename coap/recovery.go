@@ -70,9 +70,10 @@ type item struct {
 // time-outs, for everything a Conn sends (protocol section 9). It knows nothing of what
 // is in a message.
 type recovery struct {
-	rtt     RTT
-	rand    io.Reader
-	packets packets
+	rtt      RTT
+	rand     io.Reader
+	packets  packets
+	counters *Counters // may be nil
 
 	window, threshold int    // datagrams; slow start up to threshold
 	credit            int    // answers toward the next growth of the window
@@ -128,6 +129,7 @@ func (r *recovery) record(now time.Time, it *item) uint16 {
 	if r.head == nil {
 		r.wake(now)
 	}
+	r.counters.sent(it)
 	r.flight++
 	it.copies++
 	r.round++
@@ -231,7 +233,9 @@ func (r *recovery) answered(now time.Time, id uint16) (*item, uint64) {
 		return nil, 0
 	}
 	if !r.sameID || p.sequence == p.item.sequence { // else it may answer another copy
-		r.rtt.Update(now.Sub(p.at))
+		sample := now.Sub(p.at)
+		r.rtt.Update(sample)
+		r.counters.sample(sample)
 	}
 	r.listen(now)
 	if p.item.copies > 0 {

@@ -126,7 +126,7 @@ func (f *flood) met(name string, s server.Stats) uint64 {
 	case "valid ID":
 		return s.Rejected
 	case "fragments":
-		return uint64(f.w.server.LaneStats().Entries)
+		return uint64(f.w.server.Stats().Lane.Entries)
 	}
 	return s.OverUnproven
 }
@@ -228,7 +228,8 @@ func underFlood(t *testing.T, name string, from func(i int) netip.AddrPort, run 
 		}()
 		time.Sleep(time.Duration(seconds-1) * time.Second)
 		run(f, sleeper, known, config(floodSuite, handshake.ModeNone))
-		lane, stats := w.server.LaneStats(), w.server.Stats()
+		stats := w.server.Stats()
+		lane := stats.Lane
 		<-done
 		t.Logf("%+v; %+v", lane, stats)
 		w.mustGet(live)

@@ -118,6 +118,8 @@ func forbiddenOurs(path, own string) string {
 		return "mux stays out of the device program"
 	case within(path, "server") && within(own, "node") && !within(path, "server/cmd"):
 		return "server does not import node"
+	case within(own, "server/metrics", "server/admin") && !within(path, "server/metrics", "server/admin", "server/cmd", "conformance"):
+		return "who embeds a server chooses whether it has metrics"
 	}
 	return ""
 }
@@ -133,6 +135,9 @@ func forbiddenOthers(path, imported string) string {
 	if within(imported, "github.com/plgd-dev/go-coap/v3") && !slices.Contains(codec, imported) &&
 		!within(path, "coap/gocoap", "conformance") {
 		return "of go-coap the codec only"
+	}
+	if within(imported, "github.com/prometheus") && !within(path, "server/metrics", "server/admin", "conformance") {
+		return "Prometheus stays in server/metrics and server/admin"
 	}
 	return ""
 }
@@ -200,7 +205,7 @@ const goCoAP = "github.com/plgd-dev/go-coap/v3"
 // unwanted returns what of a list of packages such a program must not link.
 func unwanted(deps []string) []string {
 	return slices.DeleteFunc(deps, func(dep string) bool {
-		return !within(dep, "github.com/pion", "testing", "net/http", module+"/server", module+"/conformance",
+		return !within(dep, "github.com/pion", "github.com/prometheus", "testing", "net/http", module+"/server", module+"/conformance",
 			module+"/coap/gocoap", goCoAP+"/mux", goCoAP+"/message/pool", goCoAP+"/net")
 	})
 }
@@ -218,6 +223,11 @@ func TestImportRules(t *testing.T) {
 		allowed        bool
 	}{
 		{"coap", "net/netip", true},
+		{"server/metrics", "github.com/prometheus/client_golang/prometheus", true},
+		{"server", "github.com/prometheus/client_golang/prometheus", false},
+		{"internal/session", "github.com/prometheus/client_golang/prometheus", false},
+		{"server", module + "/server/metrics", false},
+		{"server/cmd/pqcoap-server", module + "/server/admin", true},
 		{"coap", "github.com/plgd-dev/go-coap/v3/message", true},
 		{"coap", "github.com/plgd-dev/go-coap/v3/message/pool", false},
 		{"coap", "github.com/plgd-dev/go-coap/v3/mux", false},

@@ -180,7 +180,7 @@ func TestGuessesTowardServer(t *testing.T) {
 				time.Sleep(rtt / 2) // the flood is there when the device begins
 				checkRoundTrips(t, w, cfg, 1)
 				stranger := w.cost(func() { w.mustDial(config(handshake.XWing, handshake.ModePSK)).Close() })
-				lane := w.server.LaneStats()
+				lane := w.server.Stats().Lane
 				t.Logf("without an Echo %v; %+v", stranger.took, lane)
 				if stranger.took > 2*rtt {
 					t.Errorf("without an Echo the handshake took %v, want two round trips at most", stranger.took)
@@ -243,7 +243,8 @@ func checkSettled(t *testing.T, w *world, attack time.Duration) {
 			t.Errorf("the attempt after the attack took %v", again.took)
 		}
 	}
-	lane, stats := w.server.LaneStats(), w.server.Stats()
+	stats := w.server.Stats()
+	lane := stats.Lane
 	t.Logf("%v after the attack (%d datagrams, %d B up, %d B down), hint %v", max(0, used.took-attack), used.datagrams, used.up, used.down, hint)
 	if err != nil {
 		t.Fatal(err)
@@ -345,7 +346,7 @@ func TestManyTags(t *testing.T) {
 			w.net.Inject(netip.AddrPortFrom(from.Addr(), uint16(1+i%60000)), serverAddr, f.block(tag, f.bytes(4), block, payload))
 		}
 		time.Sleep(rtt)
-		lane := w.server.LaneStats()
+		lane := w.server.Stats().Lane
 		t.Logf("%+v", lane)
 		if lane.Unproven > coap.DefaultUnproven.PrefixEntries+10 || lane.Entries != lane.Unproven {
 			t.Errorf("%d entries, %d of them unproven: one network may have %d", lane.Entries, lane.Unproven, coap.DefaultUnproven.PrefixEntries)

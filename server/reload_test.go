@@ -82,10 +82,10 @@ func TestReload(t *testing.T) {
 		if got := w.server.Stats().Sessions; got != 0 {
 			t.Errorf("%d sessions behind idle_timeout", got)
 		}
-		before := w.server.LaneStats().EchoDemanded
+		before := w.server.Stats().Lane.EchoDemanded
 		d.close()
 		w.connect(nil).close()
-		if w.server.LaneStats().EchoDemanded == before {
+		if w.server.Stats().Lane.EchoDemanded == before {
 			t.Error("echo = always is not obeyed")
 		}
 	})

@@ -85,7 +85,7 @@ func New(cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.owner = &endpoint.Owner{
 		Lock: &s.mu, Context: s.ctx, Handler: handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
-		Flush: s.flush,
+		Flush: s.flush, Measured: true,
 	}
 	return s, nil
 }
@@ -222,6 +222,7 @@ func (s *Server) flush(now time.Time) {
 		s.socket.WriteToUDPAddrPort(datagram, to)
 	}
 	s.out.Reset()
+	s.owner.Sent()
 	if s.closed {
 		s.timer.Stop()
 	} else {

@@ -39,6 +39,7 @@ type Settings struct {
 	DrainTimeout int  `toml:"drain_timeout"` // s
 
 	Limits    LimitSettings     `toml:"limits"`    // what the server takes on
+	Admin     AdminSettings     `toml:"admin"`     // the listener for those who operate it
 	Authority AuthoritySettings `toml:"authority"` // credentials of an authority
 	Groups    map[string]Group  `toml:"group"`     // by name
 	Routes    []upstream.Route  `toml:"route"`     // where requests go that the server does not answer itself
@@ -111,6 +112,9 @@ func parseSettings(b []byte) (s Settings, lines config.Lines, err error) {
 func (s *Settings) check(lines config.Lines) error {
 	if s.TicketRotation > 0 && s.TicketLifetime > rotationsKept*s.TicketRotation {
 		return lines.Problem("ticket_rotation", "ticket_rotation: want at least a part in %d of ticket_lifetime, or 0", rotationsKept)
+	}
+	if _, err := s.Admin.Address(); err != nil {
+		return lines.Problem("admin.listen", "%v", err)
 	}
 	for name, group := range s.Groups {
 		if _, err := permission.Parse(group.Allow); err != nil {

@@ -23,7 +23,7 @@ func TestSettingsFields(t *testing.T) {
 			t.Errorf("no field for %s", k.Name)
 		}
 	}
-	for name, of := range map[string]reflect.Type{"route": reflect.TypeFor[upstream.Route](), "group": reflect.TypeFor[Group](), "limits": reflect.TypeFor[LimitSettings](), "authority": reflect.TypeFor[AuthoritySettings]()} {
+	for name, of := range map[string]reflect.Type{"route": reflect.TypeFor[upstream.Route](), "group": reflect.TypeFor[Group](), "limits": reflect.TypeFor[LimitSettings](), "admin": reflect.TypeFor[AdminSettings](), "authority": reflect.TypeFor[AuthoritySettings]()} {
 		table := config.Server.Table(name)
 		for _, k := range table.Keys {
 			if got := fieldKeys(of); len(got) != len(table.Keys) || !slices.Contains(got, k.Name) {

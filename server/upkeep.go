@@ -59,6 +59,7 @@ func (s *Server) keepTickets(now time.Time, dir *Dir) {
 func (s *Server) SetTickets(keys *handshake.TicketKeys) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.cfg.Tickets = keys
 	s.engine.SetTickets(keys)
 }
 

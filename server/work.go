@@ -14,6 +14,7 @@ const workQueue = 128
 // WorkStats counts the handshakes that waited for a worker.
 type WorkStats struct {
 	Waiting    int    // now
+	Busy       int    // workers at work, now
 	TurnedAway uint64 // answered 5.03: their class was full, and their network had most of it
 }
 
@@ -22,6 +23,7 @@ type workshop struct {
 	queue      *admission.Queue[*session.Work]
 	more       *sync.Cond
 	turnedAway uint64
+	busy       int // workers
 }
 
 func newWorkshop(lock *sync.Mutex) workshop {
@@ -29,7 +31,7 @@ func newWorkshop(lock *sync.Mutex) workshop {
 }
 
 func (w *workshop) stats() WorkStats {
-	return WorkStats{Waiting: w.queue.Len(), TurnedAway: w.turnedAway}
+	return WorkStats{Waiting: w.queue.Len(), Busy: w.busy, TurnedAway: w.turnedAway}
 }
 
 // worker runs public-key operations until the server is closed.
@@ -42,9 +44,11 @@ func (s *Server) worker() {
 		case ok && s.closed:
 			w.Busy() // nobody waits for it any more
 		case ok:
+			s.work.busy++
 			s.mu.Unlock()
 			w.Run()
 			s.mu.Lock()
+			s.work.busy--
 			now := time.Now()
 			s.engine.Done(now, w, &s.out)
 			s.flush(now)

@@ -55,7 +55,7 @@ func TestWorkersAreShared(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Second)
-		if st := w.server.Stats().Work; st.Waiting != workQueue || st.TurnedAway != flood-workQueue-1 {
+		if st := w.server.Stats().Work; st.Waiting != workQueue || st.Busy != 1 || st.TurnedAway != flood-workQueue-1 {
 			t.Errorf("%+v of %d, with one at work", st, flood)
 		}
 		for i := range 3 {

@@ -45,7 +45,7 @@ var Server = File{
 		{Name: "drain_timeout", Kind: Int, Default: 10, Min: 0, Max: 3600, Unit: "seconds", Reload: true,
 			Doc: "How long requests under way have to be answered in, on SIGTERM."},
 	},
-	Tables: []Table{limitsTable, authorityTable, groupTable, routeTable},
+	Tables: []Table{limitsTable, adminTable, authorityTable, groupTable, routeTable},
 }
 
 var groupTable = Table{

@@ -73,7 +73,7 @@ func TestCommented(t *testing.T) {
 	if _, err := Server.Decode([]byte(open.String()), &said); err != nil {
 		t.Fatal(err)
 	}
-	if err := Server.Defaults(&plain); err != nil || len(said) != len(Server.Keys)+2 || len(plain) != len(said) { // and [limits], [authority]
+	if err := Server.Defaults(&plain); err != nil || len(said) != len(Server.Keys)+3 || len(plain) != len(said) { // and [limits], [admin], [authority]
 		t.Fatalf("%d keys, %d defaults, %v; want %d", len(said), len(plain), err, len(Server.Keys))
 	}
 	for name, value := range plain {

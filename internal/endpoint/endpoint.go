@@ -48,9 +48,14 @@ type Owner struct {
 	// Flush sends and takes events as the Flush of any Engine does, where one does so for all; nil
 	// where each has its own. It lets responses that come at once leave together.
 	Flush func(now time.Time)
+	// Measured has Stats counted; the owner calls Sent whenever it has sent.
+	Measured bool
 
-	working  int
-	handlers int // not returned, also those that wait and are not at work
+	working     int
+	handlers    int // not returned, also those that wait and are not at work
+	backlog     int // of all endpoints
+	stats       Stats
+	unsentSince []time.Time // when the requests came whose responses are to be sent
 	workers
 }
 
@@ -74,8 +79,8 @@ type Endpoint struct {
 	watches map[uint64]*Watch
 	served  map[uint64]*observation
 	running int
-	backlog []session.Event // requests that wait for a handler of this session
-	kept    bool            // somebody has Done
+	backlog []request // that wait for a handler of this session
+	kept    bool      // somebody has Done
 }
 
 type answer struct {
@@ -98,7 +103,7 @@ func New(owner *Owner, engine Engine) *Endpoint {
 func (p *Endpoint) Take(now time.Time, ev session.Event) {
 	switch ev.Kind {
 	case session.EventRequest:
-		p.dispatch(now, ev)
+		p.dispatch(now, request{ev, now})
 	case session.EventResponse, session.EventPong:
 		p.deliver(ev.ID, answer{ev.Message, ev.More, ev.Err})
 	case session.EventBody:
@@ -152,6 +157,7 @@ func (p *Endpoint) End(err error) {
 	for _, o := range p.served {
 		o.end()
 	}
+	p.owner.backlog -= len(p.backlog)
 	p.backlog = nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/plgd-dev/go-coap/v3/message/codes"
 
 	"github.com/pqcoap/pqcoap/coap"
-	"github.com/pqcoap/pqcoap/internal/session"
 )
 
 // A job is one request that the handler has, and the context of its call. All but the request
@@ -18,6 +17,7 @@ type job struct {
 	place    place
 	endpoint *Endpoint
 	id       uint64
+	came     time.Time // the request
 	request  coap.Request
 	observed *observation // it has accepted one
 	deferred bool         // the response comes when the handler has returned
@@ -37,9 +37,9 @@ func (j *job) Value(key any) any {
 }
 
 // job makes one of a request. The caller holds the lock.
-func (p *Endpoint) job(ev session.Event) *job {
+func (p *Endpoint) job(ev request) *job {
 	j := p.owner.unused()
-	j.Context, j.endpoint, j.id = p.owner.Context, p, ev.ID
+	j.Context, j.endpoint, j.id, j.came = p.owner.Context, p, ev.ID, ev.came
 	j.place.endpoint, j.place.left = p, false
 	j.request = coap.Request{
 		Message: ev.Message, Device: p.Device, SessionID: p.SessionID, Remote: p.engine.RemoteAddr(), Peer: p.Self,
@@ -133,8 +133,10 @@ func (j *job) respond(now time.Time, response *coap.Message) {
 	}
 	if errors.Is(err, coap.ErrFormat) { // any other error: the session has ended meanwhile
 		p.owner.Log.Error("handler's response has options or a code that it must not", "device", p.Device)
-		p.engine.Respond(now, j.id, coap.Message{Code: codes.InternalServerError}, nil)
+		m.Code = codes.InternalServerError
+		p.engine.Respond(now, j.id, coap.Message{Code: m.Code}, nil)
 	}
+	p.owner.answered(j.came, m.Code)
 	if o != nil {
 		o.begin(now, err == nil && m.Code>>5 == 2)
 	}

@@ -17,8 +17,14 @@ import (
 // session wait, as many as the CoAP engine lets it have open, and no other session does.
 const ownHandlers = 4
 
+// A request is one that has come.
+type request struct {
+	session.Event
+	came time.Time
+}
+
 // dispatch starts the handler of a request. The caller holds the lock.
-func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
+func (p *Endpoint) dispatch(now time.Time, ev request) {
 	switch {
 	case p.err != nil:
 	case p.handler() == nil:
@@ -26,7 +32,9 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 	case p.running >= ownHandlers:
 		p.expect(ev)
 		p.backlog = append(p.backlog, ev)
+		p.owner.backlog++
 	case p.owner.working >= p.owner.Most:
+		p.owner.stats.Overloaded++
 		p.engine.Respond(now, ev.ID, overloaded(), nil)
 		p.answered(ev.ID)
 	default:
@@ -38,7 +46,7 @@ func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 }
 
 // expect makes the stream of a request whose body is still to come.
-func (p *Endpoint) expect(ev session.Event) {
+func (p *Endpoint) expect(ev request) {
 	if ev.More && p.uploads[ev.ID] == nil {
 		p.upload(ev.ID)
 	}
@@ -81,6 +89,7 @@ func (p *Endpoint) next(now time.Time) {
 	for len(p.backlog) > 0 && p.running < ownHandlers {
 		ev := p.backlog[0]
 		p.backlog = p.backlog[1:]
+		p.owner.backlog--
 		p.dispatch(now, ev)
 	}
 }

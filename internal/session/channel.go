@@ -95,6 +95,20 @@ type delivery struct {
 	newest   bool // one of them was the newest yet, and not about the path
 	rejected int
 	replayed int
+	content  int // bytes of CoAP messages
+	updates  int // epochs that have begun, ours and the peer's
+}
+
+// note counts a record that has opened.
+func (d *delivery) note(r record.Record, changed record.EventKind) {
+	d.opened++
+	d.newest = d.newest || r.Moves()
+	if r.Type == record.ApplicationData {
+		d.content += len(r.Content)
+	}
+	if changed == record.EventSendEpoch || changed == record.EventReceiveEpoch {
+		d.updates++
+	}
 }
 
 // receive opens the records of a datagram, in place, and gives their content to CoAP. What
@@ -111,9 +125,7 @@ func (ch *channel) receive(now time.Time, from netip.AddrPort, datagram []byte) 
 		case err != nil:
 			d.rejected++
 		default:
-			d.opened++
-			d.newest = d.newest || r.Moves()
-			ch.content(now, from, r)
+			d.note(r, ch.content(now, from, r))
 		}
 	}
 	if d.opened > 0 {
@@ -137,8 +149,8 @@ func (ch *channel) arrived(now time.Time, from netip.AddrPort, size int, newest 
 	ch.path.Receive(now, from, size, newest)
 }
 
-// content acts on one authentic record.
-func (ch *channel) content(now time.Time, from netip.AddrPort, r record.Record) {
+// content acts on one authentic record, and returns what that has changed.
+func (ch *channel) content(now time.Time, from netip.AddrPort, r record.Record) record.EventKind {
 	event, err := ch.control.Handle(now, r)
 	if err == nil && event.Kind == record.EventTicket {
 		ch.tickets = append(ch.tickets, append([]byte(nil), event.Body...))
@@ -154,6 +166,7 @@ func (ch *channel) content(now time.Time, from netip.AddrPort, r record.Record) 
 	case record.ReturnRoutability:
 		ch.routability(now, from, r.Content)
 	}
+	return event.Kind
 }
 
 // maxReplies is how many challenges of one datagram are answered.

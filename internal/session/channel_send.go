@@ -32,9 +32,10 @@ func (ch *channel) flush(now time.Time, answer bool, out *Outbox, t *Traffic) er
 // datagram of the message behind it.
 func (ch *channel) flushCoAP(now time.Time, answer bool, out *Outbox, t *Traffic) error {
 	defer ch.scrap.Reset()
-	start := len(out.buf)
+	start, content := len(out.buf), 0
 	for i := range ch.scrap.Len() {
 		m := ch.scrap.Datagram(i)
+		content += len(m)
 		last := !ch.shares(i)
 		ch.remember(m)
 		buf, err := ch.rec.Seal(out.buf, record.ApplicationData, m, last)
@@ -44,8 +45,10 @@ func (ch *channel) flushCoAP(now time.Time, answer bool, out *Outbox, t *Traffic
 		}
 		out.buf = buf
 		if last {
-			ch.post(ch.route(now, len(buf)-start, answer), start, out, t)
-			start = len(out.buf)
+			if ch.post(ch.route(now, len(buf)-start, answer), start, out, t) {
+				t.ContentOut += uint64(content)
+			}
+			start, content = len(out.buf), 0
 		}
 	}
 	return nil
@@ -96,14 +99,15 @@ func (ch *channel) seal(kind record.ContentType, content []byte, out *Outbox, t 
 }
 
 // post makes a datagram of what has been sealed since start. What may go nowhere yet, since the
-// peer has not been heard where it should be, is as good as lost on its way.
-func (ch *channel) post(to netip.AddrPort, start int, out *Outbox, t *Traffic) {
+// peer has not been heard where it should be, is as good as lost on its way: sent is false.
+func (ch *channel) post(to netip.AddrPort, start int, out *Outbox, t *Traffic) (sent bool) {
 	if ch.path != nil && !to.IsValid() {
 		out.buf = out.buf[:start]
-		return
+		return false
 	}
 	t.sent(len(out.buf) - start)
 	out.commit(to, start, out.buf)
+	return true
 }
 
 // shares reports whether message i of the batch is an empty one that leaves room in its

@@ -150,7 +150,7 @@ func (d *Device) receiveRecords(now time.Time, datagram []byte, out *Outbox) boo
 		d.end(ErrReset)
 		return false
 	}
-	d.stats.Rejected += uint64(got.rejected + got.replayed)
+	d.stats.took(got)
 	if got.opened > 0 {
 		d.heard = now
 	}

@@ -44,6 +44,7 @@ func NewServer(cfg ServerConfig) *Server {
 		gate:     newGate(&cfg.Admission, cfg.Rand),
 		pending:  make(map[digest]*greeting),
 	}
+	s.cfg.counters = &s.stats.CoAP
 	s.lane = coap.NewLane(coap.LaneConfig{
 		Echo:       cfg.Echo,
 		AlwaysEcho: cfg.AlwaysEcho,
@@ -105,8 +106,7 @@ func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []b
 		return
 	}
 	got := session.ch.receive(now, from, datagram)
-	s.stats.Rejected += uint64(got.rejected)
-	s.stats.Replayed += uint64(got.replayed)
+	s.stats.took(got)
 	if got.opened == 0 {
 		return
 	}

@@ -71,7 +71,8 @@ type ServerConfig struct {
 	// it says no, and is asked again.
 	Rest func(*Session) bool
 
-	pool *coap.Pool // of all sessions
+	pool     *coap.Pool // of all sessions
+	counters *coap.Counters
 }
 
 func (c *ServerConfig) setDefaults() {
@@ -111,5 +112,6 @@ func (c *ServerConfig) coapConfig(payload uint16) coap.Config {
 		Stream:     c.Stream,
 		Forward:    c.Forward,
 		Pool:       c.pool,
+		Counters:   c.counters,
 	}
 }

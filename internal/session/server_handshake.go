@@ -47,11 +47,12 @@ type Work struct {
 	code       codes.Code // a failure before k1
 	client     Client
 	credential handshake.ClientCredential
-	result     *handshake.Result // with m2
-	ticket     []byte            // for the session after this one
-	suite      handshake.Suite   // with reason
-	reason     error             // of a sealed refusal, for the operator
-	overloaded bool              // refused for what the device has opened already
+	result     *handshake.Result     // with m2
+	ticket     []byte                // for the session after this one
+	suite      handshake.Suite       // with reason
+	reason     error                 // of a sealed refusal, for the operator
+	refusal    handshake.RefusalCode // with reason
+	overloaded bool                  // refused for what the device has opened already
 }
 
 // Class and From say which of the work is next; From is where its m1 came from.

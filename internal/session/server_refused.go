@@ -37,6 +37,7 @@ func (s *Server) refused(r Refused) {
 // refusedWork tells of work that has made a sealed refusal.
 func (s *Server) refusedWork(w *Work) {
 	s.stats.Refused++
+	s.stats.RefusedBy.add(w.refusal)
 	s.refused(Refused{
 		From: w.session.from, Device: w.client.Name, Suite: w.suite, Credential: w.credential, Reason: w.reason,
 	})
@@ -58,12 +59,13 @@ func (w *Work) refuse(accepted opened, suite handshake.Suite, reason error) {
 		w.code = codes.InternalServerError
 		return
 	}
-	w.body, w.suite, w.reason = body, suite, reason
+	w.body, w.suite, w.reason, w.refusal = body, suite, reason, refusal.Code
 }
 
 // fail answers once and forgets the entry.
 func (s *Server) fail(now time.Time, t *coap.Transfer, code codes.Code, out *Outbox) {
 	s.stats.Failed++
+	s.stats.FailedBy.add(code)
 	reason := errInternal
 	switch code {
 	case codes.BadRequest:

@@ -153,6 +153,8 @@ func (s *Server) confirm(now time.Time, session *Session, out *Outbox) bool {
 	s.remember(now, session.greeting)
 	session.greeting = nil
 	s.stats.Confirmed++
+	s.stats.ConfirmedBy.add(session)
+	s.stats.Handshake.Add(now.Sub(session.asked))
 	if current != nil {
 		session.requests = current.requests
 		s.retire(now, session, current, out)

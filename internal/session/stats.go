@@ -1,11 +1,19 @@
 package session
 
-import "time"
+import (
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message/codes"
+
+	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
+)
 
 // Traffic counts UDP payloads.
 type Traffic struct {
 	DatagramsOut, BytesOut uint64
 	DatagramsIn, BytesIn   uint64
+	ContentOut, ContentIn  uint64 // bytes of these that are CoAP messages in records
 }
 
 func (t *Traffic) sent(n int)     { t.DatagramsOut++; t.BytesOut += uint64(n) }
@@ -31,6 +39,7 @@ type ServerStats struct {
 	Dropped        uint64 // datagrams that are neither CoAP nor a record
 	UnknownID      uint64 // records for no session
 	Resets         uint64 // stateless resets sent
+	Opened         uint64 // records that opened and were new
 	Rejected       uint64 // records that did not open
 	Replayed       uint64 // records that opened and had been seen, or were too old
 	HalfOpened     uint64 // m2 made
@@ -39,6 +48,13 @@ type ServerStats struct {
 	Failed         uint64 // m1 that did not parse or open
 	Repeated       uint64 // m1 answered with the m2 it had got before
 	Expired        uint64 // half-open sessions never confirmed
+	Updates        uint64 // epochs that sessions have begun, in either direction
+
+	ConfirmedBy Handshakes
+	RefusedBy   Refusals
+	FailedBy    Failures
+	Handshake   coap.Spans    // from an m1 that is complete to the first record
+	CoAP        coap.Counters // of the sessions
 
 	// Not taken on, by the limit that was met.
 	OverUnproven   uint64 // m1 of unproven addresses beyond their rate: asked for an Echo; of suspects
@@ -60,4 +76,57 @@ type ServerStats struct {
 	Awake    int    // of these
 	Resting  int    // of these
 	HalfOpen int    // now
+}
+
+// took counts what a datagram of records has brought.
+func (s *DeviceStats) took(d delivery) {
+	s.Rejected += uint64(d.rejected + d.replayed)
+	s.Records.ContentIn += uint64(d.content)
+}
+
+func (s *ServerStats) took(d delivery) {
+	s.Opened += uint64(d.opened)
+	s.Rejected += uint64(d.rejected)
+	s.Replayed += uint64(d.replayed)
+	s.Updates += uint64(d.updates)
+	s.Records.ContentIn += uint64(d.content)
+}
+
+// Handshakes counts sessions that were confirmed, by [handshake.Suite], [handshake.Mode], and
+// whether a ticket has led to them: 1.
+type Handshakes [handshake.MLKEM1024 + 1][handshake.ModePSK + 1][2]uint64
+
+func (h *Handshakes) add(s *Session) {
+	h[s.Suite()][s.Mode()][count(s.resumed)]++
+}
+
+// Refusals counts sealed refusals by [handshake.RefusalCode]; 0: any other.
+type Refusals [handshake.RefusedTicket + 1]uint64
+
+func (r *Refusals) add(c handshake.RefusalCode) {
+	if int(c) >= len(r) {
+		c = 0
+	}
+	r[c]++
+}
+
+// Failures counts m1 and m1r that were answered outside of any session, by what was wrong.
+type Failures struct {
+	Malformed uint64
+	Unopened  uint64 // or of a key that the server does not have
+	Busy      uint64 // beyond a limit
+	Internal  uint64
+}
+
+func (f *Failures) add(c codes.Code) {
+	switch c {
+	case codes.BadRequest:
+		f.Malformed++
+	case codes.Unauthorized:
+		f.Unopened++
+	case codes.ServiceUnavailable:
+		f.Busy++
+	default:
+		f.Internal++
+	}
 }

@@ -60,6 +60,9 @@ func (a *App) Close() error {
 	return a.journal.Close()
 }
 
+// Err is why no readings can be confirmed any more, nil where they can.
+func (a *App) Err() error { return a.journal.Err() }
+
 type method func(*App, *coap.Request) *coap.Message
 
 // resources has the methods of each path.

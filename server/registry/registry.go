@@ -127,6 +127,9 @@ func prepare(tx *bolt.Tx) error {
 			return err
 		}
 	}
+	if err := recount(tx); err != nil {
+		return err
+	}
 	meta := tx.Bucket(bucketMeta)
 	switch got := meta.Get(formatKey); {
 	case got == nil:

@@ -34,7 +34,13 @@ func load(tx *bolt.Tx, name string) (*record, error) {
 func store(tx *bolt.Tx, d *record) error {
 	kept := *d
 	kept.FirstSeen, kept.LastSeen, kept.ServerKey = 0, 0, [8]byte{}
-	return tx.Bucket(bucketDevices).Put([]byte(d.Name), encode(&kept))
+	devices, name := tx.Bucket(bucketDevices), []byte(d.Name)
+	if devices.Get(name) == nil {
+		if err := count(devices, +1); err != nil {
+			return err
+		}
+	}
+	return devices.Put(name, encode(&kept))
 }
 
 // add stores a device that is new. Names and credentials are unique, also among invitations.
@@ -77,6 +83,9 @@ func free(tx *bolt.Tx, name string) error {
 // forget deletes a device, with all that is known of it.
 func forget(tx *bolt.Tx, d *record) error {
 	if err := unindex(tx, d); err != nil {
+		return err
+	}
+	if err := count(tx.Bucket(bucketDevices), -1); err != nil {
 		return err
 	}
 	for _, name := range [][]byte{bucketDevices, bucketSeen} {

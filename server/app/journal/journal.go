@@ -145,6 +145,19 @@ func (j *Journal) Append(device string, received time.Time, records []senml.Reco
 	return e.err
 }
 
+// Err is why no more readings are taken: ErrFailed, ErrClosed, or nil where they are.
+func (j *Journal) Err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.closed:
+		return ErrClosed
+	case j.failed:
+		return ErrFailed
+	}
+	return nil
+}
+
 // Last gives the n readings of a device with the latest times, in the order of time. There
 // are at most Keep of them, and none of a device that never sent one.
 func (j *Journal) Last(device string, n int) ([]senml.Record, error) {

@@ -35,7 +35,8 @@ that their session is gone, and resume by their tickets.
 
 SIGHUP, and a change of server.toml, have it read that file again, without an effect on
 sessions: docs/configuration.md says which keys it takes. A file with an error changes nothing.
-Who was let in and refused is in audit.log of the folder.`,
+Who was let in and refused is in audit.log of the folder. Metrics, and whether the server is well,
+are at the address of [admin] in server.toml, if there is one.`,
 		Examples: `
 			pqcoap-server run -dir /var/lib/pqcoap
 			pqcoap-server run -dir /var/lib/pqcoap -listen 127.0.0.1:0 -echo always
@@ -106,6 +107,11 @@ func serve(ctx context.Context, std cli.Streams, folder *server.Dir) (err error)
 		return err
 	}
 	fmt.Fprintf(std.Out, "listening on %s\n", socket.LocalAddr())
+	stopAdmin, err := operate(folder, srv, application, std)
+	if err != nil {
+		return errors.Join(err, srv.Close(), socket.Close())
+	}
+	defer stopAdmin()
 	ended := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() { ended <- shutdown(srv) })
 	defer onHangUp(func() { srv.ReloadFile() })() // it logs what has come of it

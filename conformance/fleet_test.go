@@ -156,7 +156,7 @@ func TestEnrolledAndRotated(t *testing.T) {
 		}
 		return err != nil
 	})
-	if _, err := f.ask(sleeper); err == nil || !strings.Contains(err.Error(), "enrol it again") {
+	if _, err := f.ask(sleeper); err == nil || !strings.Contains(err.Error(), "enroll it again") {
 		t.Errorf("a device that has missed it: %v", err)
 	}
 	if got, err := f.ask(cfg); err != nil || got != "sensor-1" {

@@ -134,8 +134,9 @@ func TestHandshake(t *testing.T) {
 	for _, m := range machines {
 		node := h.build(m)
 		for _, suite := range suites {
-			h.echo(node, "-c", "kem"+suite+".toml")
-			h.echo(node, "-c", "psk"+suite+".toml")
+			for _, device := range []string{"kem" + suite, "psk" + suite} { // each machine has a state of its own: a handshake
+				h.echo(node, "-c", device+".toml", "-state", m.name+"-"+device)
+			}
 		}
 		travel(node...)
 	}

@@ -177,7 +177,7 @@ func (s *Server) read(socket PacketConn) error {
 		}
 		s.mu.Lock()
 		now := time.Now()
-		s.engine.Receive(now, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), buf[:n], &s.out)
+		s.engine.Receive(now, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), netip.Addr{}, buf[:n], &s.out)
 		s.flush(now)
 		s.mu.Unlock()
 	}

@@ -103,7 +103,7 @@ func (ch *channel) post(to netip.AddrPort, start int, out *Outbox, t *Traffic) {
 		return
 	}
 	t.sent(len(out.buf) - start)
-	out.commit(to, start, out.buf)
+	out.commit(to, ch.local(to), start, out.buf)
 }
 
 // shares reports whether message i of the batch is an empty one that leaves room in its

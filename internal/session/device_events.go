@@ -24,6 +24,7 @@ const (
 	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
 	EventTicket                        // Device: a Ticket for the session after this one
 	EventHeard                         // Server: a record of a Session that was to Listen has opened
+	EventNotice                        // Server: Notice is for another Shard of the Group, see Hear
 )
 
 // An Event is what happened to a session.
@@ -36,6 +37,8 @@ type Event struct {
 	Session *Session                   // Server only
 	Ticket  *handshake.ResumptionState // EventTicket
 	Work    *Work                      // EventWork
+	Notice  *Notice                    // EventNotice
+	Shard   int                        // EventNotice
 }
 
 // Next is the next event, false if there is none.

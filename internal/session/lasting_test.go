@@ -285,7 +285,7 @@ func TestSleep(t *testing.T) {
 			t.Fatalf("%d datagrams, %v", p.toServer.Len(), err)
 		}
 		for _, b := range p.toServer.All() {
-			p.server.Receive(p.now, p.from, b, &p.toDevice)
+			p.server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 		}
 		p.toServer.Reset()
 		p.drain()
@@ -444,7 +444,7 @@ func TestLateConfirmation(t *testing.T) {
 	newer.confirm()
 	current := server.Device(epoch, "device")
 	for _, b := range older.toServer.All() { // only now
-		server.Receive(older.now, older.from, b, &older.toDevice)
+		server.Receive(older.now, older.from, netip.Addr{}, b, &older.toDevice)
 	}
 	if server.Device(epoch, "device") != current || !current.retireAt.IsZero() || server.Stats().Sessions != 1 {
 		t.Error("the older session has taken the place of the newer")

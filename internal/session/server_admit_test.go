@@ -2,6 +2,7 @@ package session
 
 import (
 	"crypto/rand"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -84,7 +85,7 @@ func TestListen(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, b := range p.toServer.All() {
-			p.server.Receive(p.now, p.from, b, &p.toDevice)
+			p.server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 		}
 		p.toServer.Reset()
 		for ev, ok := p.server.Next(); ok; ev, ok = p.server.Next() {
@@ -99,7 +100,7 @@ func TestListen(t *testing.T) {
 		t.Error("an event that nobody asked for")
 	}
 	p.server.Device(p.now, "device").Listen = true
-	p.server.Receive(p.now, p.from, append([]byte{0x30, 0x01}, make([]byte, 30)...), &p.toDevice)
+	p.server.Receive(p.now, p.from, netip.Addr{}, append([]byte{0x30, 0x01}, make([]byte, 30)...), &p.toDevice)
 	for _, want := range []int{1, 0} {
 		if got := heard(); got != want {
 			t.Errorf("%d events, want %d", got, want)

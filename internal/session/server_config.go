@@ -68,10 +68,16 @@ type ServerConfig struct {
 	// it says no, and is asked again.
 	Rest func(*Session) bool
 
+	Group *Group // what it has in common with the other shards of its port; nil: it is alone
+	Shard int    // which one it is
+
 	pool *coap.Pool // of all sessions
 }
 
 func (c *ServerConfig) setDefaults() {
+	if c.Group == nil {
+		c.Group = NewGroup(1)
+	}
 	if c.MaxUDPPayload == 0 {
 		c.MaxUDPPayload = MaxUDPPayload
 	}

@@ -115,13 +115,13 @@ func count(is bool) uint64 {
 }
 
 // turnAway answers who is not admitted.
-func (s *Server) turnAway(now time.Time, t *coap.Transfer, demand bool, out *Outbox) {
+func (s *Server) turnAway(now time.Time, from asker, demand bool, out *Outbox) {
 	if !demand {
-		s.fail(now, t, codes.ServiceUnavailable, out)
+		s.fail(now, from, codes.ServiceUnavailable, out)
 		return
 	}
-	s.lane.Demand(now, t, &s.scrap)
-	s.flushPlain(t.From(), out)
+	s.lane.Demand(now, from.transfer, &s.scrap)
+	s.flushPlain(from.transfer.From(), from.at, out)
 }
 
 // makeRoom keeps the half-open sessions within their bounds. A full table gives up its oldest

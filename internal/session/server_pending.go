@@ -61,5 +61,6 @@ func (s *Server) forgetOldest() {
 func (s *Server) forget(g *greeting) {
 	if g != nil && s.pending[g.digest] == g {
 		delete(s.pending, g.digest)
+		s.cfg.Group.disclaim(g.digest)
 	}
 }

@@ -73,8 +73,7 @@ func (s *Server) adopt(now time.Time, e entry) {
 // sound reports that there is room for a session, that it is not over, and that its records are in
 // order: the rest is looked at when it wakes.
 func (s *Server) sound(now time.Time, e entry) bool {
-	_, _, _, records := e.parts()
-	_, err := s.trial.Open(records, nil)
+	_, err := s.trial.Open(e.parts().records, nil)
 	return err == nil && e.id().Len() > 0 && s.sessions.len() < s.cfg.MaxSessions && now.Before(e.idleAt(s.cfg.IdleTimeout))
 }
 

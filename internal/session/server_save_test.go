@@ -35,7 +35,7 @@ func crowd(b testing.TB, n int) (entries [][]byte, authorize Authorizer) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ids := newIDSpace(p.server.cfg.Rand)
+	ids := newIDSpace(p.server.cfg.Rand, 0, 1)
 	names := make(map[[16]byte]Client)
 	for i := range n {
 		if session.id, err = ids.take(); err != nil {

@@ -147,7 +147,7 @@ func TestSameM1WhileWorking(t *testing.T) {
 	}
 	p.run()
 	for _, b := range copies {
-		server.Receive(p.now, netip.AddrPortFrom(address.Addr(), 40001), b, &p.toDevice)
+		server.Receive(p.now, netip.AddrPortFrom(address.Addr(), 40001), netip.Addr{}, b, &p.toDevice)
 	}
 	p.drain()
 	if len(p.work) != 1 {
@@ -218,7 +218,7 @@ func TestCloseIsAuthenticated(t *testing.T) {
 	p.confirm()
 	forged := append([]byte{0x33}, p.device.Result().ConnectionID...)
 	forged = append(forged, make([]byte, 40)...)
-	p.server.Receive(p.now, p.from, forged, &p.toDevice)
+	p.server.Receive(p.now, p.from, netip.Addr{}, forged, &p.toDevice)
 	if got := p.server.Stats(); got.Sessions != 1 || got.Rejected != 1 {
 		t.Fatalf("%d sessions, %d rejected after a forged record: want 1 and 1", got.Sessions, got.Rejected)
 	}
@@ -247,7 +247,7 @@ func TestReplacement(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range p.toServer.All() {
-		server.Receive(p.now, p.from, b, &p.toDevice)
+		server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 	}
 	if got := server.Stats().Sessions; got != 2 {
 		t.Errorf("%d sessions, want the old one beside the new for a while", got)

@@ -28,9 +28,9 @@ type sessionTable struct {
 	confirmed int // awake or at rest
 }
 
-func newSessionTable(rand io.Reader) sessionTable {
+func newSessionTable(rand io.Reader, shard, shards int) sessionTable {
 	return sessionTable{
-		ids:      newIDSpace(rand),
+		ids:      newIDSpace(rand, shard, shards),
 		names:    newNameTable(),
 		arena:    arena.New(),
 		byPrefix: make(map[netip.Prefix]int),
@@ -207,10 +207,13 @@ func (t *sessionTable) confirm(s *Session) {
 	}
 }
 
+// unname has a session not be the one of its device any more.
+func (t *sessionTable) unname(s *Session) { t.names.remove([]byte(s.name), t.ids.seat(s.id)) }
+
 // remove forgets a session that is awake.
 func (t *sessionTable) remove(s *Session) {
 	if p := t.ids.at(s.id); p != nil && *p == awakeBit|place(s.number) && t.awake[s.number] == s {
-		t.names.remove([]byte(s.name), t.ids.seat(s.id))
+		t.unname(s)
 		t.ids.release(s.id)
 		t.delist(s)
 	}

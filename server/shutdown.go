@@ -55,7 +55,7 @@ func (s *Server) suspend(ctx context.Context, save func(now time.Time, state []b
 		return nil, err
 	}
 	err = s.end(func(now time.Time) (err error) {
-		if state, err = s.engine.Save(); err == nil {
+		if state, err = session.Save(s.engine); err == nil {
 			err = save(now, state)
 		}
 		return err
@@ -163,7 +163,7 @@ func (s *Server) load(now time.Time) error {
 		return nil
 	}
 	defer clear(state)
-	if err := s.engine.Load(now, state); err != nil {
+	if err := session.Load(now, state, s.engine); err != nil {
 		if !errors.Is(err, session.ErrState) {
 			return err
 		}

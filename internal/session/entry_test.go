@@ -32,7 +32,7 @@ func TestEntry(t *testing.T) {
 				again.sessionID != s.sessionID || again.idle != s.idle || again.payload != s.payload || !again.Listen || again.serial != s.serial {
 				t.Errorf("%q at %s comes back as %+v", name, peer, again)
 			}
-			if _, _, _, records := got.parts(); string(records) != "records" {
+			if records := got.parts().records; string(records) != "records" {
 				t.Errorf("records %q", records)
 			}
 			for n := range e {
@@ -61,7 +61,7 @@ func FuzzLoadEntry(f *testing.F) {
 			b[1], b[2] = 0, 0 // a slot whose table fits the memory
 		}
 		s := NewServer(ServerConfig{
-			Keys: p.server.cfg.Keys, Rand: rand.Reader, Echo: p.server.cfg.Echo,
+			Identities: p.server.cfg.Identities, Rand: rand.Reader, Echo: p.server.cfg.Echo,
 			Authorize: func(handshake.Suite, handshake.ClientCredential) (Client, error) {
 				if len(b) < entryHead {
 					return Client{}, nil
@@ -74,7 +74,7 @@ func FuzzLoadEntry(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Load(epoch, state); err != nil {
+		if err := Load(epoch, state, s); err != nil {
 			t.Fatal(err)
 		}
 		sound(t, s)

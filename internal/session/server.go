@@ -39,7 +39,7 @@ func NewServer(cfg ServerConfig) *Server {
 	cfg.setDefaults()
 	s := &Server{
 		cfg:      cfg,
-		sessions: newSessionTable(cfg.Rand, cfg.Shard, cfg.Group.shards),
+		sessions: newSessionTable(cfg.Rand, cfg.Shard, cfg.Group),
 		gate:     newGate(&cfg.Admission, cfg.Rand),
 		pending:  make(map[digest]*greeting),
 		retiring: make(map[string]*Session),

@@ -42,12 +42,12 @@ func TestLoadAsksAgain(t *testing.T) {
 		if got := err == nil && session.Holder().Admits(client); got != (test.sessions == 1) {
 			t.Errorf("%s: admitted %v", name, got)
 		}
-		state, err := first.Save()
+		state, err := Save(first)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.server = lasting(t, func(c *ServerConfig) { c.Authorize = test.authorize })
-		if err := p.server.Load(p.now, state); err != nil {
+		if err := Load(p.now, state, p.server); err != nil {
 			t.Fatal(err)
 		}
 		if got := p.server.Stats().Sessions; got != test.sessions {

@@ -43,6 +43,8 @@ type Group struct {
 	begun  atomic.Uint64 // sessions, ever
 	seed   maphash.Seed  // nobody can choose names that collide
 
+	sessions atomic.Int64 // of all states, now
+
 	mu      sync.Mutex
 	greeted map[digest]int    // in which shard the session is that an m1 has begun
 	newest  map[uint64]uint64 // by the hash of a device's name, the serial of its newest session

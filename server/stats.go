@@ -1,12 +1,16 @@
 package server
 
-import "github.com/pqcoap/pqcoap/internal/session"
+import (
+	"github.com/pqcoap/pqcoap/internal/session"
+	"github.com/pqcoap/pqcoap/internal/udp"
+)
 
 // Stats counts what a server has seen.
 type Stats struct {
 	session.ServerStats
-	Queue QueueStats
-	Work  WorkStats
+	Queue   QueueStats
+	Sockets udp.Stats
+	Work    WorkStats
 }
 
 // QueueStats counts the requests of [Server.Queue].

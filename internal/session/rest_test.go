@@ -212,7 +212,7 @@ func TestRestEvents(t *testing.T) {
 // A record is waited for, and a device is found, without that its session wakes.
 func TestRestListen(t *testing.T) {
 	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
-	if _, ok := p.server.Find("device"); ok {
+	if _, _, ok := p.server.Find("device"); ok {
 		t.Error("a device without a session is found")
 	}
 	if _, ok := p.server.Heard("device"); ok {
@@ -220,12 +220,12 @@ func TestRestListen(t *testing.T) {
 	}
 	p.confirm()
 	heard, awake := p.server.Heard("device")
-	ref, ok := p.server.Find("device")
+	ref, _, ok := p.server.Find("device")
 	p.rested()
 	if again, ok := p.server.Heard("device"); !awake || !ok || !again.Equal(heard) {
 		t.Errorf("heard %v, then %v", heard, again)
 	}
-	if again, found := p.server.Find("device"); again != ref || !ok || !found {
+	if again, _, found := p.server.Find("device"); again != ref || !ok || !found {
 		t.Errorf("found %v, then %v", ref, again)
 	}
 	p.server.Listen("device")

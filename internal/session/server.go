@@ -47,9 +47,12 @@ func NewServer(cfg ServerConfig) *Server {
 	s.lane = coap.NewLane(coap.LaneConfig{
 		Echo:       cfg.Echo,
 		AlwaysEcho: cfg.AlwaysEcho,
+		Unproven:   cfg.Group.pool(coap.DefaultUnproven),
+		Proven:     cfg.Group.pool(coap.DefaultProven),
 		Get:        s.Public,
 		Answer:     s.gate.answers.Take,
 	})
+	s.gate.arrivals = cfg.Group.share(s.gate.arrivals)
 	s.SetIdentities(cfg.Identities)
 	return s
 }

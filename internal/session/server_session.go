@@ -105,6 +105,15 @@ func (s *Session) Peer() netip.AddrPort {
 	return s.ch.path.Address()
 }
 
+// At is the address of ours by which the device has found the server; not valid where that was of no
+// interest.
+func (s *Session) At() netip.Addr {
+	if s.ch == nil {
+		return s.at
+	}
+	return s.ch.local(s.Peer())
+}
+
 // idleAt is when a confirmed session ends of itself.
 func (s *Session) idleAt(ours time.Duration) time.Time {
 	return s.heard.Add(earliestSpan(s.idle, ours))

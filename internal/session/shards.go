@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/record"
 )
 
@@ -45,10 +46,11 @@ type Group struct {
 
 	sessions atomic.Int64 // of all states, now
 
-	mu      sync.Mutex
-	greeted map[digest]int    // in which shard the session is that an m1 has begun
-	newest  map[uint64]uint64 // by the hash of a device's name, the serial of its newest session
-	order   []confirmation    // those in newest, the oldest first
+	mu       sync.Mutex
+	arrivals *arrivals         // sessions that open
+	greeted  map[digest]int    // in which shard the session is that an m1 has begun
+	newest   map[uint64]uint64 // by the hash of a device's name, the serial of its newest session
+	order    []confirmation    // those in newest, the oldest first
 }
 
 type confirmation struct {
@@ -69,6 +71,24 @@ func NewGroup(shards int) *Group {
 		shards: shards, seed: maphash.MakeSeed(),
 		greeted: make(map[digest]int), newest: make(map[uint64]uint64),
 	}
+}
+
+// part is what a shard has of a number, at least one.
+func (g *Group) part(n int) int { return (n + g.shards - 1) / g.shards }
+
+// pool is what a shard may hold of the transfers that all may.
+func (g *Group) pool(l coap.PoolLimits) coap.PoolLimits {
+	return coap.PoolLimits{Entries: g.part(l.Entries), Bytes: g.part(l.Bytes), PrefixEntries: g.part(l.PrefixEntries)}
+}
+
+// share has a shard go by the arrivals of all, which are those of the first.
+func (g *Group) share(own *arrivals) *arrivals {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.arrivals == nil {
+		g.arrivals = own
+	}
+	return g.arrivals
 }
 
 // claim has the session of an m1 be in a shard, and returns the one where it is.

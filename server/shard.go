@@ -147,8 +147,7 @@ func (s *shard) take(now time.Time, ev session.Event) {
 	case session.EventWork:
 		s.hand(now, ev.Work)
 	case session.EventNotice:
-		to := s.shards[ev.Shard]
-		s.tasks.Go(func() { to.hear(ev.Notice) })
+		s.tell(s.shards[ev.Shard], ev.Notice)
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
 		s.recheckLate(ev.Session)
@@ -166,6 +165,9 @@ func (s *shard) take(now time.Time, ev session.Event) {
 		s.endpointOf(ev.Session).Take(now, ev)
 	}
 }
+
+// tell has another shard hear something, which has to wait for its lock.
+func (s *shard) tell(other *shard, n *session.Notice) { s.tasks.Go(func() { other.hear(n) }) }
 
 // hear takes what another shard has to tell.
 func (s *shard) hear(n *session.Notice) {

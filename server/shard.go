@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pqcoap/pqcoap/internal/alarm"
@@ -27,6 +28,8 @@ type shard struct {
 	batch  []udp.Message // to be sent
 	timer  *alarm.Alarm
 	over   bool
+
+	elsewhere atomic.Uint64 // datagrams that came here for other shards
 }
 
 // errorPause keeps a socket that reports an error at each read from taking all of a core.
@@ -74,8 +77,9 @@ func (s *shard) sort(batch []udp.Message, homes []int) {
 	away := uint64(0) // the shards that are waited for
 	for i := range batch {
 		homes[i] = s.index
-		if home, ok := session.Home(batch[i].Data, len(s.shards)); ok {
+		if home, ok := session.Home(batch[i].Data, len(s.shards)); ok && home != s.index {
 			homes[i] = home
+			s.elsewhere.Add(1)
 		}
 		away |= 1 << homes[i]
 	}

@@ -145,6 +145,7 @@ func (s *Server) Stats() (st Stats) {
 		add(&st.ServerStats, one.engine.Stats())
 		one.mu.Unlock()
 		st.Sockets.Add(one.port.Stats())
+		st.Elsewhere += one.elsewhere.Load()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

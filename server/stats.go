@@ -9,8 +9,10 @@ import (
 type Stats struct {
 	session.ServerStats
 	Queue   QueueStats
-	Sockets udp.Stats
 	Work    WorkStats
+	Sockets udp.Stats
+	// Elsewhere is how many records have come to another shard than that of their session.
+	Elsewhere uint64
 }
 
 // QueueStats counts the requests of [Server.Queue].

@@ -39,7 +39,8 @@ func (r *roamer) move(t *testing.T) {
 	t.Helper()
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(r.to))
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -147,38 +148,47 @@ func (s *sharded) device(t *testing.T, host string, number int) (*node.Conn, *ro
 	return c, socket
 }
 
-// asks fails unless the device is answered, and returns what by.
-func asks(t *testing.T, c *node.Conn) string {
-	t.Helper()
-	m, err := c.Do(t.Context(), coap.Message{Code: coap.GET, Options: message.Options{{ID: message.URIPath, Value: []byte("x")}}})
-	if err != nil || m.Code != coap.ContentCode {
-		t.Fatal(m.Code, err)
+// ask asks the server by which of its addresses the device has found it.
+func ask(ctx context.Context, c *node.Conn) (string, error) {
+	m, err := c.Do(ctx, coap.Message{Code: coap.GET, Options: message.Options{{ID: message.URIPath, Value: []byte("x")}}})
+	if err == nil && m.Code != coap.ContentCode {
+		err = fmt.Errorf("answered %v", m.Code)
 	}
-	return string(m.Payload)
+	return string(m.Payload), err
+}
+
+// asks fails unless the device is answered.
+func asks(t *testing.T, c *node.Conn) {
+	t.Helper()
+	if _, err := ask(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Devices that change their port come to other shards than those that have their sessions, and are
 // served there, from the address that they know.
 func TestShards(t *testing.T) {
 	s := serveSharded(t, ":0", 4, nil)
-	var conns []*node.Conn
-	var sockets []*roamer
+	const devices = 9
 	hosts := []string{"127.0.0.1", "::1", "127.0.0.2"}
-	for i := range 9 {
+	var all sync.WaitGroup
+	for i := range devices {
 		c, socket := s.device(t, hosts[i%len(hosts)], i)
-		conns, sockets = append(conns, c), append(sockets, socket)
-	}
-	for range 6 {
-		for i, c := range conns {
-			if got := asks(t, c); got != sockets[i].to.String() {
-				t.Errorf("answered from %s, want %s", got, sockets[i].to)
+		all.Go(func() {
+			for range 6 {
+				if got, err := ask(t.Context(), c); err != nil || got != socket.to.String() {
+					t.Errorf("answered from %s, %v, want %s", got, err, socket.to)
+				}
+				socket.move(t)
+				if _, err := ask(t.Context(), c); err != nil {
+					t.Error(err)
+				}
 			}
-			sockets[i].move(t)
-			asks(t, c)
-		}
+		})
 	}
+	all.Wait()
 	st := s.Stats()
-	if st.Sessions != len(conns) || st.Confirmed != uint64(len(conns)) || st.UnknownID != 0 {
+	if st.Sessions != devices || st.Confirmed != devices || st.UnknownID != 0 {
 		t.Errorf("%d sessions, %d ever, %d records of none", st.Sessions, st.Confirmed, st.UnknownID)
 	}
 	if st.Elsewhere == 0 {

@@ -124,6 +124,9 @@ func NewLane(config LaneConfig) *Lane {
 	}
 }
 
+// SetAlwaysEcho replaces LaneConfig.AlwaysEcho, for transfers that begin later.
+func (l *Lane) SetAlwaysEcho(always bool) { l.config.AlwaysEcho = always }
+
 // A visit is one datagram on its way through the Lane.
 type visit struct {
 	now  time.Time

@@ -41,6 +41,8 @@ func TestLaneAlwaysEcho(t *testing.T) {
 	if st := s.lane.Stats(); st.Entries != 1 || st.Unproven != 0 || s.lane.unproven.bytes != 0 {
 		t.Errorf("%+v", st)
 	}
+	s.lane.SetAlwaysEcho(false)
+	s.want(upload(testBody(100, 2), 2)[0], codes.Continue)
 }
 
 // TestLaneProve: an Echo on any later block or pull proves the entry.

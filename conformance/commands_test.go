@@ -25,8 +25,8 @@ func TestCommands(t *testing.T) {
 	c.fails(1, "no key of suite 4", "pqcoap-server enroll -dir home new -suite 4")
 	c.fails(1, "a key of suite 1 already", "pqcoap-server init -dir home")
 	c.fails(1, "pqcoap-server init makes one", "pqcoap-server run -dir none")
-	if strings.Contains(c.read("home/devices.toml"), "other") {
-		t.Error("a failed enrolment has left something")
+	if out := c.ok("pqcoap-server list -dir home"); strings.Count(out, "\n") != 3 {
+		t.Errorf("a failed enrolment has left something:\n%s", out)
 	}
 
 	addr, stop := c.serve("-dir", "home")
@@ -35,6 +35,7 @@ func TestCommands(t *testing.T) {
 	t.Run("ping", func(t *testing.T) { c.at(t).ping(addr) })
 	t.Run("trust", func(t *testing.T) { c.at(t).trust(addr) })
 	t.Run("files", func(t *testing.T) { c.at(t).files(addr) })
+	t.Run("devices", func(t *testing.T) { c.at(t).devices(addr) })
 	c.fails(1, "another server", "pqcoap-server run -dir home -listen 127.0.0.1:0")
 	if log := stop(); !strings.Contains(log, "device=psk") || !strings.Contains(log, "msg=stopped") {
 		t.Errorf("log of the server:\n%s", log)
@@ -183,10 +184,33 @@ func (c *commands) files(addr string) {
 	c.write("broken.toml", "name = sensor")
 	c.fails(1, "broken.toml: configuration: line 1", "pqcoap-node get -c broken.toml /time")
 	c.write("suite.toml", strings.Replace(text, "suite = 1", "suite = 9", 1))
-	c.fails(1, "suite.toml: configuration: suite: want 1, 2, 3 or 4", "pqcoap-node get -c suite.toml /time")
+	c.fails(1, "suite: want a whole number, 1 to 4", "pqcoap-node get -c suite.toml /time")
 	c.fails(2, "-c FILE is missing", "pqcoap-node get /time")
 	c.fails(2, "want one PATH", "pqcoap-node get -c kem.toml")
 	c.fails(3, "no answer within 300ms", "pqcoap-node get -c kem.toml -server 127.0.0.1:9 -timeout 300ms /time")
+}
+
+// devices works on devices while the server runs.
+func (c *commands) devices(addr string) {
+	get := "pqcoap-node get /time -server " + addr + " -c "
+	c.ok("pqcoap-server enroll -dir home late")
+	c.ok(get + "late.toml")
+	c.ok("pqcoap-server suspend -dir home late")
+	c.fails(3, "not enrolled here", get+"late.toml")
+	c.ok("pqcoap-server resume -dir home late")
+	c.ok(get + "late.toml")
+	c.ok("pqcoap-server export -dir home -secrets home/all.json")
+	c.ok("pqcoap-server init -dir copy")
+	c.ok("pqcoap-server import -dir copy home/all.json")
+	c.ok("pqcoap-server revoke -dir home late")
+	c.fails(3, "not enrolled here", get+"late.toml")
+	c.ok("pqcoap-server remove -dir home late")
+	if out := c.ok("pqcoap-server list -dir home -json"); strings.Count(out, "\n") != 2 {
+		c.t.Errorf("devices:\n%s", out)
+	}
+	if out := c.ok("pqcoap-server list -dir copy -json"); strings.Count(out, "\n") != 3 {
+		c.t.Errorf("devices of the copy:\n%s", out)
+	}
 }
 
 // demo runs the demonstration as the README's reader does.

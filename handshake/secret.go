@@ -46,6 +46,9 @@ func wipe(b []byte) { clear(b) }
 // keeps fmt from printing those by reflection.
 type unprintable struct{}
 
+// Unprintable is what types of other packages embed that hold secrets.
+type Unprintable = unprintable
+
 const unprintableText = "(secret)"
 
 // String returns the same text for every value.

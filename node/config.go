@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/config"
 )
 
 // ErrConfig is wrapped by every error about a configuration file.
@@ -68,7 +68,7 @@ type Rekey struct {
 	Records uint64        // sealed by a key; 0: any number
 }
 
-// file is the TOML form of a Config.
+// file is the TOML form of a Config. Each field is a row of config.Device, which has its range.
 type file struct {
 	Name          string `toml:"name"`
 	Server        string `toml:"server"`
@@ -91,22 +91,16 @@ const maxConfigFile = 64 << 10
 
 // LoadConfig reads a device's configuration file. The file holds a private key: one that
 // others may read is refused. A state file is named from the folder of the file.
-func LoadConfig(path string) (Config, error) {
-	info, err := os.Stat(path)
+func LoadConfig(path string) (Config, error) { return LoadConfigSealed(path, nil) }
+
+// LoadConfigSealed is LoadConfig, and asks for the passphrase if the key is sealed.
+func LoadConfigSealed(path string, ask Passphrase) (Config, error) {
+	b, err := readConfig(path)
 	if err != nil {
-		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	if err := private(path, info); err != nil {
 		return Config{}, err
 	}
-	if info.Size() > maxConfigFile {
-		return Config{}, fmt.Errorf("%w: %s: larger than %d bytes: is it a device's file?", ErrConfig, path, maxConfigFile)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	cfg, err := ParseConfig(b)
+	defer clear(b)
+	cfg, err := parseConfig(b, ask)
 	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -125,84 +119,72 @@ func private(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// ParseConfig reads the TOML of a configuration file.
-func ParseConfig(b []byte) (Config, error) {
+// ParseConfig reads the TOML of a configuration file whose key is not sealed.
+func ParseConfig(b []byte) (Config, error) { return parseConfig(b, nil) }
+
+func parseConfig(b []byte, ask Passphrase) (Config, error) {
 	var f file
-	meta, err := toml.Decode(string(b), &f)
+	lines, err := config.Device.Decode(b, &f)
 	if err != nil {
-		var at toml.ParseError
-		if errors.As(err, &at) {
-			return Config{}, fmt.Errorf("%w: line %d: not TOML, or a value of the wrong type", ErrConfig, at.Position.Line)
-		}
-		return Config{}, fmt.Errorf("%w: a value has the wrong type: want text in quotes, or a whole number", ErrConfig)
+		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return Config{}, fmt.Errorf("%w: unknown key %q: the keys are %s", ErrConfig, unknown[0].String(), fileKeys)
+	cfg, err := f.config(lines, ask)
+	if err != nil {
+		return Config{}, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return f.config()
+	return cfg, nil
 }
 
-func (f *file) config() (Config, error) {
+func (f *file) config(lines config.Lines, ask Passphrase) (Config, error) {
 	cfg := Config{
 		Name: f.Name, Server: f.Server, Suite: handshake.Suite(f.Suite),
 		MaxUDPPayload: f.MaxUDPPayload,
 	}
-	if !cfg.Suite.Valid() {
-		return Config{}, fmt.Errorf("%w: suite: want 1, 2, 3 or 4", ErrConfig)
+	if f.Suite == 0 {
+		return cfg, lines.Problem("suite", "suite is missing: want 1, 2, 3 or 4")
 	}
-	if f.MaxUDPPayload != 0 && (f.MaxUDPPayload < minUDPPayload || f.MaxUDPPayload > maxUDPPayload) {
-		return Config{}, fmt.Errorf("%w: max_udp_payload: want %d to %d", ErrConfig, minUDPPayload, maxUDPPayload)
+	f.lasting(&cfg)
+	var found config.Problems
+	found.Add(f.trust(&cfg, lines))
+	if err := f.identity(&cfg, ask); err != nil {
+		found.Add(lines.Problem("key", "key: %w", err))
 	}
-	if err := f.lasting(&cfg); err != nil {
-		return Config{}, err
-	}
-	if err := f.trust(&cfg); err != nil {
-		return Config{}, err
-	}
-	return cfg, f.identity(&cfg)
+	return cfg, found.Err()
 }
 
-const (
-	minUDPPayload = 80 // an IPv6 packet of 128 bytes
-	maxUDPPayload = 65527
-)
-
 // trust reads how the server is pinned.
-func (f *file) trust(cfg *Config) error {
+func (f *file) trust(cfg *Config, lines config.Lines) error {
 	switch {
 	case f.ServerKey != "" && f.Fingerprint != "":
-		return fmt.Errorf("%w: server_key and fingerprint: want one of them", ErrConfig)
+		return lines.Problem("fingerprint", "server_key and fingerprint: want one of them")
 	case f.ServerKey != "":
 		b, err := base64.RawURLEncoding.DecodeString(f.ServerKey)
 		if err != nil {
-			return fmt.Errorf("%w: server_key: want base64url without padding", ErrConfig)
+			return lines.Problem("server_key", "server_key: want base64url without padding")
 		}
 		if cfg.Trust, err = handshake.ParseServerCredential(b); err != nil {
-			return fmt.Errorf("%w: server_key: %w", ErrConfig, err)
+			return lines.Problem("server_key", "server_key: %w", err)
 		}
 		if cfg.Trust.Suite() != cfg.Suite {
-			return fmt.Errorf("%w: server_key: a key of suite %d, but suite = %d", ErrConfig, cfg.Trust.Suite(), cfg.Suite)
+			return lines.Problem("server_key", "server_key: a key of suite %d, but suite = %d", cfg.Trust.Suite(), cfg.Suite)
 		}
 	case f.Fingerprint != "":
 		b, err := hex.DecodeString(f.Fingerprint)
 		if err != nil || len(b) != len(cfg.Fingerprint) {
-			return fmt.Errorf("%w: fingerprint: want 64 hex digits, as pqcoap-server fingerprint prints them", ErrConfig)
+			return lines.Problem("fingerprint", "fingerprint: want 64 hex digits, as pqcoap-server fingerprint prints them")
 		}
 		copy(cfg.Fingerprint[:], b)
 	default:
-		return fmt.Errorf("%w: server_key or fingerprint: one is needed, to know the server by", ErrConfig)
+		return lines.Problem("", "server_key or fingerprint: one is needed, to know the server by")
 	}
 	return nil
 }
 
 // identity reads the device's own key, of either kind.
-func (f *file) identity(cfg *Config) error {
-	if f.Key == "" {
-		return nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(f.Key)
-	if err != nil {
-		return fmt.Errorf("%w: key: want base64url without padding", ErrConfig)
+func (f *file) identity(cfg *Config, ask Passphrase) error {
+	b, err := f.unseal(ask)
+	if b == nil || err != nil {
+		return err
 	}
 	defer clear(b)
 	if psk, err := handshake.ParsePSK(b); err == nil {
@@ -210,10 +192,10 @@ func (f *file) identity(cfg *Config) error {
 		return nil
 	}
 	if cfg.Key, err = handshake.ParsePrivateKey(b); err != nil {
-		return fmt.Errorf("%w: key: %w", ErrConfig, err)
+		return err
 	}
 	if cfg.Key.Suite() != cfg.Suite {
-		return fmt.Errorf("%w: key: a key of suite %d, but suite = %d", ErrConfig, cfg.Key.Suite(), cfg.Suite)
+		return fmt.Errorf("a key of suite %d, but suite = %d", cfg.Key.Suite(), cfg.Suite)
 	}
 	return nil
 }

@@ -4,9 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pqcoap/pqcoap/internal/config"
+	"github.com/pqcoap/pqcoap/internal/session"
 )
 
 func TestConfigLasting(t *testing.T) {
@@ -52,7 +56,7 @@ func TestConfigLastingRejects(t *testing.T) {
 			}
 		}
 	}
-	if _, err := ParseConfig(append([]byte("sate = \"x\"\n"), text...)); err == nil || !strings.Contains(err.Error(), "state, rekey_age") {
+	if _, err := ParseConfig(append([]byte("sate = \"x\"\n"), text...)); err == nil || !strings.Contains(err.Error(), `line 1: unknown key "sate": did you mean state?`) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -74,6 +78,27 @@ func TestLoadConfigState(t *testing.T) {
 		want = strings.Replace(want, "FOLDER", filepath.ToSlash(filepath.Dir(name)), 1)
 		if err != nil || filepath.ToSlash(got.State) != want && filepath.IsAbs(state) == (state != "" && state[0] == '/') {
 			t.Errorf("%q is %q, %v", state, got.State, err)
+		}
+	}
+}
+
+// What the table says of defaults is what the code does, and each key has a field.
+func TestConfigTable(t *testing.T) {
+	for name, want := range map[string]time.Duration{"fresh_after": defaultFresh, "spread": defaultSpread} {
+		if got := config.Device.Key(name).Default; got != int(want/time.Second) {
+			t.Errorf("%s: %v in the table, %v in the code", name, got, want)
+		}
+	}
+	if got := config.Device.Key("max_udp_payload").Default; got != session.MaxUDPPayload {
+		t.Errorf("max_udp_payload: %v in the table, %d in the code", got, session.MaxUDPPayload)
+	}
+	of := reflect.TypeFor[file]()
+	if of.NumField() != len(config.Device.Keys) {
+		t.Errorf("%d fields, %d keys", of.NumField(), len(config.Device.Keys))
+	}
+	for i := range of.NumField() {
+		if name, _, _ := strings.Cut(of.Field(i).Tag.Get("toml"), ","); config.Device.Key(name) == nil {
+			t.Errorf("no key for field %s", of.Field(i).Name)
 		}
 	}
 }

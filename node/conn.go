@@ -33,6 +33,7 @@ const receiveBuffer = 1 << 16
 // one has ended, the next begins with the next request, by the ticket that the server has given,
 // or by a handshake where that does not do. See [Config] for what makes it begin by itself.
 type Conn struct {
+	handshake.Unprintable
 	cfg      Config
 	socket   PacketConn
 	server   netip.AddrPort

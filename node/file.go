@@ -15,16 +15,19 @@ func replaceFile(name string, b []byte) error {
 	tmp := name + ".tmp"
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrState, err)
+		return err
 	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Chmod(0o600), f.Sync(), f.Close())
+	err = f.Chmod(0o600) // of a file that a crash has left
+	if err == nil {
+		_, err = f.Write(b)
+	}
+	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(tmp, name)
 	}
 	if err != nil {
 		os.Remove(tmp)
-		return fmt.Errorf("%w: %w", ErrState, err)
+		return err
 	}
 	return syncFolder(filepath.Dir(name))
 }
@@ -37,12 +40,9 @@ func syncFolder(name string) error {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrState, err)
+		return err
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("%w: %w", ErrState, err)
-	}
-	return nil
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // readBounded reads a file of at most maxVaultFile.

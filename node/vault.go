@@ -44,6 +44,7 @@ type kept struct {
 // from one state and use a nonce twice. One Conn at a time belongs to a state file; where there
 // are two, one gets the session in it and the other none.
 type vault struct {
+	handshake.Unprintable
 	path   string
 	secret []byte
 	salt   []byte
@@ -82,7 +83,14 @@ func (v *vault) writeUsed(number uint64) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(v.usedPath(), b)
+	return v.replace(v.usedPath(), b)
+}
+
+func (v *vault) replace(name string, b []byte) error {
+	if err := replaceFile(name, b); err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	return nil
 }
 
 // load reads the state. A session in it has been used up when load returns: it is not on the disk
@@ -151,7 +159,7 @@ func (v *vault) put(k kept) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(v.path, b); err != nil {
+	if err := v.replace(v.path, b); err != nil {
 		return err
 	}
 	v.last = o.Number

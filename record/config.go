@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"io"
 )
@@ -26,3 +27,8 @@ func (c Config) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
 
 // MarshalText returns String, for encoders such as JSON.
 func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// MarshalBinary fails: gob and CBOR must not carry a secret by accident.
+func (c Config) MarshalBinary() ([]byte, error) { return nil, errSecret }
+
+var errSecret = errors.New("record: secrets are not encoded this way")

@@ -37,6 +37,7 @@ type Update = session.Update
 
 // Secrets are a server's random keys that outlive a restart.
 type Secrets struct {
+	handshake.Unprintable
 	Echo  [32]byte // of Echo values good for 24 h
 	Reset [32]byte // of reset tokens
 }
@@ -57,7 +58,7 @@ type Config struct {
 	Update  Update
 	// Sessions is what [Server.Suspend] has returned, to go on with. It must not be used twice, also
 	// not after a crash. The server clears it.
-	Sessions []byte
+	Sessions handshake.Secret
 
 	AlwaysEcho    bool          // demand a proven address always, not only under load
 	MaxUDPPayload int           // bytes; 0: 1232

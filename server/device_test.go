@@ -78,15 +78,25 @@ func (w *bench) halfOpen() *device {
 func (w *bench) device(ticket *handshake.ResumptionState) *device {
 	w.t.Helper()
 	_, key := testKeys()
+	return w.dial(session.DeviceConfig{Server: w.key.ServerCredential(), Key: key, Resume: ticket})
+}
+
+// dial has a device begin a session of its own kind. Only one is there at a time.
+func (w *bench) dial(cfg session.DeviceConfig) *device {
+	w.t.Helper()
+	return w.dialFrom(deviceAddr, cfg)
+}
+
+func (w *bench) dialFrom(addr netip.AddrPort, cfg session.DeviceConfig) *device {
+	w.t.Helper()
+	cfg.Suite, cfg.Rand = handshake.MLKEM512, rand.Reader
 	d := &device{
-		t: w.t, socket: w.net.Listen(deviceAddr), answers: make(map[uint64]chan session.Event), ended: make(chan error, 1),
+		t: w.t, socket: w.net.Listen(addr), answers: make(map[uint64]chan session.Event), ended: make(chan error, 1),
 		serve: func(coap.Message) *coap.Message { return coap.Status(coap.Changed) },
 	}
 	d.timer = time.AfterFunc(time.Hour, d.tick)
 	var err error
-	d.session, err = session.NewDevice(time.Now(), session.DeviceConfig{
-		Server: w.key.ServerCredential(), Suite: handshake.MLKEM512, Key: key, Rand: rand.Reader, Resume: ticket,
-	}, &d.out)
+	d.session, err = session.NewDevice(time.Now(), cfg, &d.out)
 	if err != nil {
 		w.t.Fatal(err)
 	}

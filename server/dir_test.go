@@ -141,6 +141,10 @@ func TestAuthorize(t *testing.T) {
 		t.Fatal(err)
 	}
 	device := registry.Device{Name: "sensor-1", Suite: handshake.MLKEM512, PublicKey: key.Public(), Enrolled: time.Now()}
+	if err := d.OpenDevices(); err != nil {
+		t.Fatal(err)
+	}
+	defer d.Devices.Close()
 	if err := d.Devices.Enroll(device); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,9 @@ func (s *shard) endpointOf(one *session.Session) *endpoint.Endpoint {
 	p := endpoint.New(s.owner, &engine{s, one})
 	id := one.ID()
 	p.Device, p.SessionID, p.Self = one.Device(), hex.EncodeToString(id[:]), peer{s, one.Ref()}
+	if front := s.identity.front; front != nil && isEnrolling(one.Device()) {
+		p.Handler = front.Enrolling(one.Holder().Credential.ID)
+	}
 	one.Owner = p
 	return p
 }
@@ -43,9 +46,12 @@ func tooMany(wait time.Duration) coap.Message {
 }
 
 // letGo is asked, under the lock, before a session rests.
-func letGo(one *session.Session) bool {
-	p, ok := one.Owner.(*endpoint.Endpoint)
-	return !ok || p.LetGo()
+func (s *Server) letGo(one *session.Session) bool {
+	if p, ok := one.Owner.(*endpoint.Endpoint); ok && !p.LetGo() {
+		return false
+	}
+	s.left(one) // it may end without having been awake again
+	return true
 }
 
 // An engine is the CoAP of one session, as its endpoint sees it.

@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pqcoap/pqcoap/coap"
+	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
 	"github.com/pqcoap/pqcoap/internal/udp"
+	"github.com/pqcoap/pqcoap/server/audit"
 )
 
 // ErrClosed is what Serve returns after Close.
@@ -21,11 +24,17 @@ var ErrClosed = errors.New("server: closed")
 
 // A Server serves one port. Its methods are safe for concurrent use.
 type Server struct {
-	cfg    Config
-	log    *slog.Logger
-	ctx    context.Context // of the handlers
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup // workers and handlers
+	handshake.Unprintable
+	cfg     Config
+	log     *slog.Logger
+	handler coap.Handler    // of sessions, perhaps in front of the application
+	ctx     context.Context // of the handlers
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup // workers and handlers
+
+	audit     atomic.Pointer[audit.Log] // nil: none
+	reloading sync.Mutex                // held by Reload
+	identity  identityState
 
 	shards []*shard // from attach on
 
@@ -33,7 +42,6 @@ type Server struct {
 	port     *Port      // nil before attach
 	work     workshop
 	queue    queue
-	devices  uint64    // version of the folder's registry that sessions agree with
 	checked  time.Time // when Recheck was last called
 	draining bool
 	closed   bool
@@ -63,14 +71,16 @@ func New(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.handler = s.beginIdentity()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }
 
 // newEngine makes that of one shard.
-func newEngine(cfg *Config, group *session.Group, shard int, echo *coap.EchoKeys) *session.Server {
+func (s *Server) newEngine(group *session.Group, shard int, echo *coap.EchoKeys) *session.Server {
+	cfg := &s.cfg
 	return session.NewServer(session.ServerConfig{
-		Identities:    identities(cfg.Keys),
+		Identities:    cfg.identities(),
 		Authorize:     cfg.Authorize,
 		Rand:          rand.Reader,
 		Echo:          echo,
@@ -82,13 +92,13 @@ func newEngine(cfg *Config, group *session.Group, shard int, echo *coap.EchoKeys
 		Update:        cfg.Update,
 		MaxUDPPayload: cfg.MaxUDPPayload,
 		MaxBody:       cfg.MaxBody,
-		Stream:        endpoint.Streams(cfg.Handler),
+		Stream:        endpoint.Streams(s.handler),
 		Forward:       cfg.Forward,
 		MaxHalfOpen:   cfg.MaxHalfOpen,
 		MaxSessions:   cfg.MaxSessions,
 		IdleTimeout:   cfg.IdleTimeout,
 		Admission:     cfg.Admission,
-		Rest:          letGo,
+		Rest:          s.letGo,
 		Group:         group,
 		Shard:         shard,
 	})
@@ -120,18 +130,22 @@ func (s *Server) Serve(socket PacketConn) error {
 func (s *Server) ServePort(p *Port) error {
 	if err := s.attach(p); err != nil {
 		p.Close()
+		if s.Addr() == nil {
+			s.Close() // it will not serve, and gives its folder back
+		}
 		return err
 	}
 	s.each(func(time.Time, *shard) {}) // which sets their timers
 	for range s.cfg.Workers {
 		s.tasks.Go(s.worker)
 	}
-	if s.cfg.dir != nil {
-		s.tasks.Go(s.upkeep)
-	}
+	closeControl := s.keepFolder()
 	s.log.Info("serving", "address", p.Addr().String(), "shards", len(s.shards))
 	s.readAll()
+	closeControl()
 	s.tasks.Wait()
+	s.told(s.closeAudit())
+	s.releaseFolder()
 	return ErrClosed
 }
 

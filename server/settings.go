@@ -1,13 +1,12 @@
 package server
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
+	"github.com/pqcoap/pqcoap/internal/config"
+	"github.com/pqcoap/pqcoap/server/permission"
 	"github.com/pqcoap/pqcoap/server/upstream"
 )
 
@@ -17,11 +16,13 @@ const (
 	EchoAlways = "always" // demand it of every handshake
 )
 
-// Settings is what server.toml says.
+// Settings is what server.toml says. Each field is a row of config.Server, which has its range and
+// its default.
 type Settings struct {
 	Listen        string `toml:"listen"`          // UDP address
 	Echo          string `toml:"echo"`            // EchoAuto or EchoAlways
 	Anonymous     bool   `toml:"anonymous"`       // devices without a credential
+	Audit         bool   `toml:"audit"`           // audit.log
 	MaxUDPPayload int    `toml:"max_udp_payload"` // bytes
 	IdleTimeout   int    `toml:"idle_timeout"`    // s
 
@@ -37,9 +38,10 @@ type Settings struct {
 	SaveSessions bool `toml:"save_sessions"` // over a planned restart
 	DrainTimeout int  `toml:"drain_timeout"` // s
 
-	Limits LimitSettings `toml:"limits"` // what the server takes on
-
-	Routes []upstream.Route `toml:"route"` // where requests go that the server does not answer itself
+	Limits    LimitSettings     `toml:"limits"`    // what the server takes on
+	Authority AuthoritySettings `toml:"authority"` // credentials of an authority
+	Groups    map[string]Group  `toml:"group"`     // by name
+	Routes    []upstream.Route  `toml:"route"`     // where requests go that the server does not answer itself
 }
 
 // limits are those of resumption.
@@ -58,19 +60,19 @@ func (s *Settings) update() Update {
 	return Update{Age: time.Duration(s.UpdateAfterHours) * time.Hour, Records: uint64(s.UpdateAfterRecords)}
 }
 
+func (s *Settings) idle() time.Duration { return time.Duration(s.IdleTimeout) * time.Second }
+
 // Drain is how long handlers have to end at a planned restart.
 func (s *Settings) Drain() time.Duration { return time.Duration(s.DrainTimeout) * time.Second }
 
-const (
-	minUDPPayload = 80 // an IPv6 packet of 128 bytes
-	maxUDPPayload = 65527
-	maxIdle       = 1<<31 - 1
-	maxHours      = 10 * 365 * 24
-	maxDrain      = 3600
-	// rotationsKept is how many ticket keys are needed at once at most: the file holds 16, and
-	// there has to be room for some that are made by hand.
-	rotationsKept = 12
-)
+// rotationsKept is how many ticket keys are needed at once at most: the file holds 16, and there has
+// to be room for some that are made by hand.
+const rotationsKept = 12
+
+// A Group is what devices have in common.
+type Group struct {
+	Allow []string `toml:"allow"` // rules of what they may ask for
+}
 
 // loadSettings reads server.toml.
 func loadSettings(path string) (Settings, error) {
@@ -85,57 +87,35 @@ func loadSettings(path string) (Settings, error) {
 	return s, nil
 }
 
-// ParseSettings reads the TOML of server.toml.
+// ParseSettings reads the TOML of server.toml. What is wrong with it is said with the line, all of
+// it at once.
 func ParseSettings(b []byte) (Settings, error) {
-	s := Settings{
-		Listen: ":5688", Echo: EchoAuto, MaxUDPPayload: 1232, IdleTimeout: 172800,
-		Resume: true, TicketLifetime: 720, TicketRotation: 72, ResumeSmall: 16, ResumeSmallAge: 168,
-		SaveSessions: true, DrainTimeout: 10, Limits: defaultLimits(),
+	s, _, err := parseSettings(b)
+	return s, err
+}
+
+func parseSettings(b []byte) (s Settings, lines config.Lines, err error) {
+	if err := config.Server.Defaults(&s); err != nil {
+		return s, nil, err
 	}
-	meta, err := toml.Decode(string(b), &s)
+	if lines, err = config.Server.Decode(b, &s); err == nil {
+		err = s.check(lines)
+	}
 	if err != nil {
-		var at toml.ParseError
-		if errors.As(err, &at) {
-			return s, fmt.Errorf("%w: line %d: not TOML, or a value of the wrong type", ErrDir, at.Position.Line)
-		}
-		return s, fmt.Errorf("%w: a value has the wrong type: want text in quotes, true or false, or a whole number", ErrDir)
+		return s, lines, fmt.Errorf("%w: %w", ErrDir, err)
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return s, fmt.Errorf("%w: unknown key %q: the keys, also of [[route]], are in the file that pqcoap-server init writes", ErrDir, unknown[0].String())
-	}
-	return s, s.check()
+	return s, lines, nil
 }
 
-// A settingRange is a whole number and its bounds.
-type settingRange struct {
-	key                string
-	value, least, most int
-}
-
-func (s *Settings) check() error {
-	switch {
-	case s.Listen == "":
-		return fmt.Errorf("%w: listen: want an address such as \":5688\"", ErrDir)
-	case s.Echo != EchoAuto && s.Echo != EchoAlways:
-		return fmt.Errorf("%w: echo: want \"auto\" or \"always\"", ErrDir)
-	}
-	for _, n := range append(s.Limits.ranges(), []settingRange{
-		{"max_udp_payload", s.MaxUDPPayload, minUDPPayload, maxUDPPayload},
-		{"idle_timeout", s.IdleTimeout, 1, maxIdle},
-		{"ticket_lifetime", s.TicketLifetime, 1, maxHours},
-		{"ticket_rotation", s.TicketRotation, 0, maxHours},
-		{"resume_small", s.ResumeSmall, 0, 255},
-		{"resume_small_age", s.ResumeSmallAge, 0, maxHours},
-		{"update_after_hours", s.UpdateAfterHours, 0, maxHours},
-		{"update_after_records", s.UpdateAfterRecords, 0, 1<<31 - 1},
-		{"drain_timeout", s.DrainTimeout, 0, maxDrain},
-	}...) {
-		if n.value < n.least || n.value > n.most {
-			return fmt.Errorf("%w: %s: want %d to %d", ErrDir, n.key, n.least, n.most)
-		}
-	}
+// check is for what a range in the table cannot say.
+func (s *Settings) check(lines config.Lines) error {
 	if s.TicketRotation > 0 && s.TicketLifetime > rotationsKept*s.TicketRotation {
-		return fmt.Errorf("%w: ticket_rotation: want at least a part in %d of ticket_lifetime, or 0", ErrDir, rotationsKept)
+		return lines.Problem("ticket_rotation", "ticket_rotation: want at least a part in %d of ticket_lifetime, or 0", rotationsKept)
+	}
+	for name, group := range s.Groups {
+		if _, err := permission.Parse(group.Allow); err != nil {
+			return lines.Problem("group."+name+".allow", "%v", err)
+		}
 	}
 	return nil
 }

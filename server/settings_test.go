@@ -3,36 +3,42 @@ package server
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
+	"github.com/pqcoap/pqcoap/internal/config"
 	"github.com/pqcoap/pqcoap/server/upstream"
 )
 
-// The comments of the file that init writes tell the truth: without their marks they say what a
-// file without them does, and every setting is among them.
-func TestDefaultSettings(t *testing.T) {
-	var lines []string
-	file, _, _ := strings.Cut(defaultSettings, "# Requests for a path") // of that another test
-	for line := range strings.Lines(file) {
-		if body, ok := strings.CutPrefix(line, "# "); ok && (strings.Contains(body, " = ") || strings.HasPrefix(body, "[")) {
-			line = body
+// Every key of the table has a field, and every field a key, also in the tables.
+func TestSettingsFields(t *testing.T) {
+	settings := reflect.TypeFor[Settings]()
+	if got, want := fieldKeys(settings), len(config.Server.Keys)+len(config.Server.Tables); len(got) != want {
+		t.Errorf("%d fields, %d keys: %q", len(got), want, got)
+	}
+	for _, k := range config.Server.Keys {
+		if !slices.Contains(fieldKeys(settings), k.Name) {
+			t.Errorf("no field for %s", k.Name)
 		}
-		lines = append(lines, line)
 	}
-	var all map[string]any
-	text := strings.Join(lines, "")
-	if _, err := toml.Decode(text, &all); err != nil || len(all) != 15 {
-		t.Fatalf("%d settings, %v:\n%s", len(all), err, text)
+	for name, of := range map[string]reflect.Type{"route": reflect.TypeFor[upstream.Route](), "group": reflect.TypeFor[Group](), "limits": reflect.TypeFor[LimitSettings](), "authority": reflect.TypeFor[AuthoritySettings]()} {
+		table := config.Server.Table(name)
+		for _, k := range table.Keys {
+			if got := fieldKeys(of); len(got) != len(table.Keys) || !slices.Contains(got, k.Name) {
+				t.Errorf("%s: fields %q, no %s", name, got, k.Name)
+			}
+		}
 	}
-	said, err := ParseSettings([]byte(text))
-	plain, err2 := ParseSettings(nil)
-	if err != nil || err2 != nil || !reflect.DeepEqual(said, plain) {
-		t.Errorf("%+v, %v; want %+v, %v", said, err, plain, err2)
+}
+
+// fieldKeys are the keys that the tags of a struct name.
+func fieldKeys(of reflect.Type) (keys []string) {
+	for i := range of.NumField() {
+		keys = append(keys, of.Field(i).Tag.Get("toml"))
 	}
+	return keys
 }
 
 func TestSettingsMean(t *testing.T) {
@@ -101,9 +107,9 @@ func TestSettingsRoutes(t *testing.T) {
 
 func TestSettingsErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"[[route]]\npath = \"/\"\nto = \"x\"": `unknown key "route.to"`,
+		"[[route]]\npath = \"/\"\nto = \"x\"": `line 3: unknown key "route[0].to"`,
 		"[[route]]\npath = 1":                 "wrong type",
-		"route = 1":                           "wrong type",
+		"route = 1":                           "[[route]]",
 		"port = 1":                            `unknown key "port"`,
 		"echo = \"never\"":                    "echo: want",
 		"listen = \"\"":                       "listen: want",
@@ -116,17 +122,9 @@ func TestSettingsErrors(t *testing.T) {
 	}
 }
 
-// The example in the file that init writes is true.
+// The example of routes in the file that init writes is one that works.
 func TestDefaultSettingsExample(t *testing.T) {
-	_, example, found := strings.Cut(defaultSettings, "# [[route]]")
-	if !found {
-		t.Fatal("no example")
-	}
-	lines := "[[route]]"
-	for line := range strings.Lines(example) {
-		lines += strings.TrimPrefix(strings.TrimPrefix(line, "#"), " ")
-	}
-	s, err := ParseSettings([]byte(lines))
+	s, err := ParseSettings([]byte(config.Server.Table("route").Example))
 	if err != nil || len(s.Routes) != 2 {
 		t.Fatalf("%+v, %v", s.Routes, err)
 	}
@@ -138,10 +136,10 @@ func TestDefaultSettingsExample(t *testing.T) {
 }
 
 func FuzzParseSettings(f *testing.F) {
-	f.Add([]byte(defaultSettings))
+	f.Add(config.Server.Commented())
 	f.Add([]byte("echo = \"always\"\nidle_timeout = 1\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if s, err := ParseSettings(b); err == nil && (s.Listen == "" || s.MaxUDPPayload < minUDPPayload || s.IdleTimeout < 1) {
+		if s, err := ParseSettings(b); err == nil && (s.Listen == "" || s.MaxUDPPayload < 80 || s.IdleTimeout < 1) {
 			t.Errorf("accepted %+v", s)
 		}
 	})

@@ -42,7 +42,7 @@ const leastBuffer = 2048
 func newShard(s *Server, index int, port *udp.Port, engine *session.Server, shards int) *shard {
 	h := &shard{Server: s, index: index, port: port, engine: engine}
 	h.owner = &endpoint.Owner{
-		Lock: &h.mu, Context: s.ctx, Handler: s.cfg.Handler, Log: s.log, Tasks: &s.tasks,
+		Lock: &h.mu, Context: s.ctx, Handler: s.handler, Log: s.log, Tasks: &s.tasks,
 		Most: (s.cfg.MaxHandlers + shards - 1) / shards, Flush: h.flush,
 	}
 	h.timer = alarm.New(h.tick)
@@ -154,14 +154,20 @@ func (s *shard) take(now time.Time, ev session.Event) {
 		s.tell(s.shards[ev.Shard], ev.Notice)
 	case session.EventOpen:
 		s.log.Info("session open", sessionAttrs(ev.Session)...)
+		s.entered(now, ev.Session)
 		s.recheckLate(ev.Session)
 		s.deliver(ev.Session.Device())
+	case session.EventRefused:
+		s.auditRefused(now, ev.Refused)
+	case session.EventDue:
+		s.recheckDue(ev.Session)
 	case session.EventRequest:
 		s.request(now, ev)
 	case session.EventHeard:
 		s.deliver(ev.Session.Device())
 	case session.EventClosed:
 		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
+		s.left(ev.Session)
 		if end, ok := ev.Session.Owner.(*endpoint.Endpoint); ok {
 			end.End(ev.Err)
 		}

@@ -69,7 +69,12 @@ func (s *Server) attach(p *Port) error {
 	rand.Read(short[:])
 	echo := coap.NewEchoKeys(short, s.cfg.Secrets.Echo)
 	for i, port := range p.shards {
-		shards[i] = newShard(s, i, port, newEngine(&s.cfg, group, i, echo), len(shards))
+		shards[i] = newShard(s, i, port, s.newEngine(group, i, echo), len(shards))
+	}
+	if dir := s.cfg.dir; dir != nil {
+		if err := s.openAudit(dir.settings().Audit); err != nil {
+			return err
+		}
 	}
 	now := time.Now()
 	if err := s.load(now, shards); err != nil {

@@ -31,7 +31,7 @@ func (s *Server) Close() error {
 // like Close; but the server of a folder, whose settings do not say otherwise, saves its sessions
 // there for the next start, and the devices notice nothing. The error is that of saving.
 func (s *Server) Shutdown(ctx context.Context) error {
-	if s.cfg.dir == nil || !s.cfg.dir.Settings.SaveSessions {
+	if s.cfg.dir == nil || !s.cfg.dir.settings().SaveSessions {
 		if err := s.drain(ctx); err != nil {
 			return err
 		}
@@ -140,6 +140,7 @@ func (s *Server) end(sessions func(now time.Time, shards []*shard) error) error 
 	shards, port := s.shards, s.port
 	s.mu.Unlock()
 	if port == nil {
+		s.releaseFolder()
 		return nil
 	}
 	for _, one := range shards { // all at once: no session moves from one to another meanwhile
@@ -167,7 +168,6 @@ func (s *Server) load(now time.Time, shards []*shard) error {
 	state := s.cfg.Sessions
 	s.cfg.Sessions = nil
 	if dir := s.cfg.dir; dir != nil {
-		s.devices = dir.Devices.Version()
 		saved, err := dir.takeSessions(now)
 		switch {
 		case errors.Is(err, errSessions):

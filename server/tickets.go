@@ -100,7 +100,7 @@ func (t *tickets) load() error {
 // keys read before stay.
 func (t *tickets) reload() (changed bool, err error) {
 	stamp, err := os.Stat(t.name)
-	if err != nil || os.SameFile(stamp, t.stamp) && stamp.Size() == t.stamp.Size() && stamp.ModTime().Equal(t.stamp.ModTime()) {
+	if err != nil || sameFile(stamp, t.stamp) {
 		return false, nil // a file that is gone takes no key with it
 	}
 	if err := t.load(); err != nil {

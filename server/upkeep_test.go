@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -14,11 +15,14 @@ import (
 )
 
 // folder has the bench serve a folder in which the device is enrolled.
-func (w *bench) folder(path string) *Dir {
+func (w *bench) folder(path string, change ...func(*Config)) *Dir {
 	w.t.Helper()
 	w.server.Close()
 	<-w.done
 	d := openFolder(w.t, path)
+	if err := d.OpenDevices(); err != nil {
+		w.t.Fatal(err)
+	}
 	_, key := testKeys()
 	device := registry.Device{Name: "a", Suite: handshake.MLKEM512, PublicKey: key.Public(), Enrolled: time.Now()}
 	if err := d.Devices.Enroll(device); err != nil && !errors.Is(err, registry.ErrTaken) {
@@ -26,40 +30,58 @@ func (w *bench) folder(path string) *Dir {
 	}
 	cfg := d.Config(w.server.cfg.Handler)
 	cfg.Workers = 1
+	for _, c := range change {
+		c(&cfg)
+	}
 	w.start(cfg)
 	w.key = d.Keys[0]
 	return d
 }
 
-// removed takes all devices out of the file, as an editor does.
-func removed(t *testing.T, path string) {
-	t.Helper()
-	fresh := filepath.Join(path, "edited")
-	if err := errors.Join(os.WriteFile(fresh, nil, 0o600), os.Rename(fresh, filepath.Join(path, "devices.toml"))); err != nil {
-		t.Fatal(err)
+// A device that is removed, suspended or revoked loses its session at once, and is told.
+func TestDeviceNotLetIn(t *testing.T) {
+	for what, bar := range map[string]func(*registry.Registry) error{
+		"removed":   func(r *registry.Registry) error { return r.Remove("a") },
+		"suspended": func(r *registry.Registry) error { return r.Suspend("a") },
+		"revoked":   func(r *registry.Registry) error { return r.Revoke("a") },
+	} {
+		dir := initDir(t, handshake.MLKEM512)
+		onBench(t, func(t *testing.T, w *bench) {
+			folder := w.folder(dir)
+			d := w.connect(nil)
+			time.Sleep(time.Minute)
+			if w.server.Device("a") == nil {
+				t.Fatal("the session is gone")
+			}
+			if err := errors.Join(folder.Devices.Enroll(another("b")), folder.Devices.Suspend("b")); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if w.server.Device("a") == nil {
+				t.Error("another device's change has ended the session")
+			}
+			if err := bar(folder.Devices); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			if err := <-d.ended; errors.Is(err, session.ErrReset) || time.Since(start) > time.Second {
+				t.Errorf("%s: after %v: %v", what, time.Since(start), err)
+			}
+			if s := w.server.Stats().Sessions; s != 0 {
+				t.Errorf("%s: %d sessions", what, s)
+			}
+			d.close()
+		})
 	}
 }
 
-// A device that is removed from the folder loses its session within a second, and is told.
-func TestDeviceRemoved(t *testing.T) {
-	dir := initDir(t, handshake.MLKEM512)
-	onBench(t, func(t *testing.T, w *bench) {
-		w.folder(dir)
-		d := w.connect(nil)
-		time.Sleep(time.Minute)
-		if w.server.Device("a") == nil {
-			t.Fatal("the session is gone")
-		}
-		removed(t, dir)
-		start := time.Now()
-		if err := <-d.ended; errors.Is(err, session.ErrReset) || time.Since(start) > time.Second {
-			t.Errorf("after %v: %v", time.Since(start), err)
-		}
-		if s := w.server.Stats().Sessions; s != 0 {
-			t.Errorf("%d sessions", s)
-		}
-		d.close()
-	})
+// another is a device that never connects.
+func another(name string) registry.Device {
+	psk, err := handshake.GeneratePSK(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return registry.Device{Name: name, Suite: handshake.MLKEM512, PSK: psk, Enrolled: time.Now()}
 }
 
 // A saved session of a device that was removed meanwhile does not go on.
@@ -72,8 +94,14 @@ func TestDeviceRemovedWhileSaved(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-w.done
-		removed(t, dir)
-		w.start(openFolder(t, dir).Config(w.server.cfg.Handler))
+		folder := openFolder(t, dir)
+		if err := folder.OpenDevices(); err != nil {
+			t.Fatal(err)
+		}
+		if err := folder.Devices.Remove("a"); err != nil {
+			t.Fatal(err)
+		}
+		w.start(folder.Config(w.server.cfg.Handler))
 		if s := w.server.Stats().Sessions; s != 0 {
 			t.Errorf("%d sessions", s)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -159,8 +160,11 @@ func enroll(t *testing.T, folder, addr string) {
 	if err := os.WriteFile(filepath.Join(folder, "sensor-1.toml"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := dir.OpenDevices(); err != nil {
+		t.Fatal(err)
+	}
 	err = dir.Devices.Enroll(registry.Device{Name: "sensor-1", Suite: key.Suite(), PublicKey: own.Public(), Enrolled: time.Now()})
-	if err != nil {
+	if err = errors.Join(err, dir.Devices.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -3,6 +3,10 @@ package endpoint
 import (
 	"errors"
 	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message/codes"
+
+	"github.com/pqcoap/pqcoap/coap"
 )
 
 // Drain has no more handlers started: requests are answered with a 5.03 and come again in a
@@ -20,6 +24,24 @@ func (p *Endpoint) EndObservations(now time.Time) {
 	for _, o := range p.served {
 		if o.open {
 			o.send(now, last)
+		}
+	}
+}
+
+// Observed tells whether the peer observes anything. The caller holds the lock.
+func (p *Endpoint) Observed() bool { return len(p.served) > 0 }
+
+// EndDenied ends with a 4.03 what the peer observes and must not any more. Who has just asked, and
+// has no answer yet, gets the 4.03 behind it. The caller holds the lock, and flushes.
+func (p *Endpoint) EndDenied(now time.Time, allowed func(request *coap.Message) bool) {
+	for _, o := range p.served {
+		if allowed(&o.request) {
+			continue
+		}
+		if last := (coap.Message{Code: codes.Forbidden}); o.open {
+			o.send(now, last)
+		} else {
+			o.pending = &last
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/plgd-dev/go-coap/v3/message"
 	"github.com/plgd-dev/go-coap/v3/message/codes"
 
 	"github.com/pqcoap/pqcoap/coap"
@@ -55,6 +56,59 @@ func TestEndObservations(t *testing.T) {
 		if len(got) != 1 || got[0].Code != codes.ServiceUnavailable || len(got[0].Options) != 1 || open(o) {
 			t.Errorf("notified %v", got)
 		}
+	})
+}
+
+// What a peer must not observe any more ends with a 4.03; the rest goes on.
+func TestEndDenied(t *testing.T) {
+	observed(t, func(t *testing.T, r *rig, o coap.Observation, id uint64) {
+		for _, allowed := range []bool{true, false, false} {
+			r.under(func() {
+				r.EndDenied(time.Now(), func(m *coap.Message) bool { return allowed || m.Code != coap.GET })
+			})
+			if allowed != open(o) {
+				t.Errorf("allowed %v, open %v", allowed, open(o))
+			}
+		}
+		if got := r.engine.notified[id]; len(got) != 1 || got[0].Code != codes.Forbidden {
+			t.Errorf("notified %v", got)
+		}
+	})
+}
+
+// An observation that is denied before it has its answer ends behind that, also where the handler
+// has more to say.
+func TestDeniedBeforeResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registered, let := make(chan coap.Observation), make(chan struct{})
+		r := newRig(t, 4, handler(func(_ context.Context, q *coap.Request) *coap.Message {
+			o := q.Observe()
+			registered <- o
+			<-let
+			o.Notify(note("later"))
+			return note("first")
+		}))
+		id := r.ask(coap.GET, message.Option{ID: message.Observe})
+		o := <-registered
+		r.under(func() { r.EndDenied(time.Now(), func(*coap.Message) bool { return false }) })
+		close(let)
+		synctest.Wait()
+		r.wantAnswer(id, coap.ContentCode)
+		if got := r.engine.notified[id]; len(got) != 1 || got[0].Code != codes.Forbidden || open(o) {
+			t.Errorf("notified %v", got)
+		}
+		r.finish()
+	})
+}
+
+// A session may have a handler of its own.
+func TestOwnHandler(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 4, nil)
+		r.wantAnswer(r.ask(coap.GET), codes.NotFound)
+		r.Handler = handler(func(context.Context, *coap.Request) *coap.Message { return coap.Status(coap.Changed) })
+		r.wantAnswer(r.ask(coap.GET), coap.Changed)
+		r.finish()
 	})
 }
 

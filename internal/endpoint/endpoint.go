@@ -63,6 +63,8 @@ type Endpoint struct {
 	Device    string // the authenticated name of the peer, where it has one
 	SessionID string
 	Self      coap.Peer // what handlers are given as their peer: the Endpoint, or what stands for it
+	// Handler serves this session; nil: that of the Owner does.
+	Handler coap.Handler
 
 	done    chan struct{}
 	err     error // once done

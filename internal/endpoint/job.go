@@ -65,7 +65,7 @@ func (j *job) accept() coap.Observation {
 		if p.err != nil || j.answered || len(p.served) >= maxServed || !p.engine.Room() {
 			return nil
 		}
-		j.observed = p.observation(j.id)
+		j.observed = p.observation(j.id, &j.request.Message)
 	}
 	return j.observed
 }

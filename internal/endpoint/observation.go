@@ -1,7 +1,10 @@
 package endpoint
 
 import (
+	"bytes"
 	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
 
 	"github.com/pqcoap/pqcoap/coap"
 )
@@ -10,6 +13,7 @@ import (
 type observation struct {
 	endpoint *Endpoint
 	id       uint64
+	request  coap.Message // what EndDenied judges by
 	done     chan struct{}
 	ended    bool
 	open     bool          // the response has gone out
@@ -17,8 +21,8 @@ type observation struct {
 }
 
 // observation begins one, which waits for the response to request id.
-func (p *Endpoint) observation(id uint64) *observation {
-	o := &observation{endpoint: p, id: id, done: make(chan struct{})}
+func (p *Endpoint) observation(id uint64, request *coap.Message) *observation {
+	o := &observation{endpoint: p, id: id, request: judged(request), done: make(chan struct{})}
 	if p.served == nil {
 		p.served = make(map[uint64]*observation)
 	}
@@ -55,8 +59,10 @@ func (o *observation) Notify(m *coap.Message) error {
 	case o.ended:
 		return coap.ErrObservationEnded
 	case !o.open:
-		state := *m
-		o.pending = &state
+		if o.pending == nil || o.pending.Code>>5 == 2 { // else it has ended
+			state := *m
+			o.pending = &state
+		}
 		return nil
 	}
 	now := time.Now()
@@ -98,4 +104,15 @@ func (o *observation) end() {
 		delete(o.endpoint.served, o.id)
 		close(o.done)
 	}
+}
+
+// judged is what is kept of a request while its resource is observed: method and path.
+func judged(m *coap.Message) coap.Message {
+	kept := coap.Message{Code: m.Code}
+	for _, o := range m.Options {
+		if o.ID == message.URIPath {
+			kept.Options = append(kept.Options, message.Option{ID: o.ID, Value: bytes.Clone(o.Value)})
+		}
+	}
+	return kept
 }

@@ -21,7 +21,7 @@ const ownHandlers = 4
 func (p *Endpoint) dispatch(now time.Time, ev session.Event) {
 	switch {
 	case p.err != nil:
-	case p.owner.Handler == nil:
+	case p.handler() == nil:
 		p.engine.Respond(now, ev.ID, coap.Message{Code: codes.NotFound}, nil)
 	case p.running >= ownHandlers:
 		p.expect(ev)
@@ -94,5 +94,13 @@ func (p *Endpoint) serve(ctx context.Context, request *coap.Request) (response *
 			response = &coap.Message{Code: codes.InternalServerError}
 		}
 	}()
-	return p.owner.Handler.ServeCoAP(ctx, request)
+	return p.handler().ServeCoAP(ctx, request)
+}
+
+// handler is what serves the session, nil where nothing does.
+func (p *Endpoint) handler() coap.Handler {
+	if p.Handler != nil {
+		return p.Handler
+	}
+	return p.owner.Handler
 }

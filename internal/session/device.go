@@ -103,6 +103,7 @@ const (
 
 // A Device is one session at the side that opens it.
 type Device struct {
+	handshake.Unprintable
 	cfg     DeviceConfig
 	state   deviceState
 	started time.Time
@@ -285,16 +286,4 @@ func (d *Device) PathPayload() int {
 		return d.ch.payload()
 	}
 	return d.plain.Limit()
-}
-
-// end closes the session, once.
-func (d *Device) end(err error) {
-	if d.state == closed {
-		return
-	}
-	d.state, d.err = closed, err
-	if d.ch != nil {
-		d.ch.coap.Release()
-	}
-	d.events = append(d.events, Event{Kind: EventClosed, Err: err})
 }

@@ -25,6 +25,8 @@ const (
 	EventTicket                        // Device: a Ticket for the session after this one
 	EventHeard                         // Server: a record of a Session that was to Listen has opened
 	EventNotice                        // Server: Notice is for another Shard of the Group, see Hear
+	EventDue                           // Server: the Client.Until of a Session has come; Extend, or CloseSession
+	EventRefused                       // Server: a handshake has led to no session
 )
 
 // An Event is what happened to a session.
@@ -39,6 +41,7 @@ type Event struct {
 	Work    *Work                      // EventWork
 	Notice  *Notice                    // EventNotice
 	Shard   int                        // EventNotice
+	Refused *Refused                   // EventRefused
 }
 
 // Next is the next event, false if there is none.
@@ -115,4 +118,16 @@ func (d *Device) doubt(now time.Time, id uint64) {
 	if waits && d.state == open && now.Sub(began) >= silence && d.heard.Before(began) {
 		d.end(errSilent)
 	}
+}
+
+// end closes the session, once.
+func (d *Device) end(err error) {
+	if d.state == closed {
+		return
+	}
+	d.state, d.err = closed, err
+	if d.ch != nil {
+		d.ch.coap.Release()
+	}
+	d.events = append(d.events, Event{Kind: EventClosed, Err: err})
 }

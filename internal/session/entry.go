@@ -33,8 +33,9 @@ const (
 	entryMark       = 49 // 8
 	entryReset      = 57 // 16
 	entrySession    = 73 // 16, session ID
-	entryLengths    = 89 // 1 of the name, 1 of each address, 1 of CoAP, 2 of records
-	entryHead       = 95
+	entryUntil      = 89 // 8, Unix time in ns; 0: none
+	entryLengths    = 97 // 1 of the name, 1 of each address, 1 of CoAP, 2 of records
+	entryHead       = 103
 )
 
 // flagListen has the next record that opens come with an event.
@@ -71,6 +72,7 @@ func (s *Session) writeEntry(b []byte, state []byte) entry {
 	copy(head[entryMark:], s.mark[:])
 	copy(head[entryReset:], s.token[:])
 	copy(head[entrySession:], s.sessionID[:])
+	entry(head).setUntil(s.until)
 	var lengths [5]int
 	for i, add := range [...]func([]byte) []byte{
 		func(b []byte) []byte { return append(b, s.name...) },
@@ -155,6 +157,22 @@ func (e entry) heard() time.Time {
 	return time.Unix(0, int64(binary.BigEndian.Uint64(e[entryHeard:])))
 }
 
+// until is when to ask about the device again; zero: not.
+func (e entry) until() time.Time {
+	if n := binary.BigEndian.Uint64(e[entryUntil:]); n != 0 {
+		return time.Unix(0, int64(n))
+	}
+	return time.Time{}
+}
+
+func (e entry) setUntil(at time.Time) {
+	n := uint64(0)
+	if !at.IsZero() {
+		n = uint64(at.UnixNano())
+	}
+	binary.BigEndian.PutUint64(e[entryUntil:], n)
+}
+
 func (e entry) idle() time.Duration {
 	return time.Duration(binary.BigEndian.Uint32(e[entryIdle:])) * time.Second
 }
@@ -176,7 +194,7 @@ func (e entry) session() *Session {
 	s := newSession()
 	s.id, s.serial, s.state = e.id(), e.serial(), gone
 	s.name, s.mark, s.credential, s.suite = string(e.name()), e.mark(), e.credential(), e.suite()
-	s.heard, s.idle = e.heard(), e.idle()
+	s.heard, s.idle, s.until = e.heard(), e.idle(), e.until()
 	s.payload = binary.BigEndian.Uint16(e[entryPayload:])
 	s.Listen = e[entryFlags]&flagListen != 0
 	copy(s.token[:], e[entryReset:])

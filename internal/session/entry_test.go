@@ -22,6 +22,7 @@ func TestEntry(t *testing.T) {
 			s := p.server.Device(p.now, "device")
 			s.ch.path = record.NewPath(netip.MustParseAddrPort(peer))
 			s.name, s.Listen, s.idle, s.payload = name, true, 3*time.Hour, 1200
+			s.until = epoch.Add(time.Duration(len(name)) * time.Hour)
 			e := s.writeEntry([]byte("before"), []byte("records"))[len("before"):]
 			got, ok := parseEntry(append(bytes.Clone(e), 0, 0))
 			if !ok || !bytes.Equal(got, e) {
@@ -29,7 +30,7 @@ func TestEntry(t *testing.T) {
 			}
 			again := got.session()
 			if again.Holder() != s.Holder() || again.Peer() != s.Peer() || !again.heard.Equal(s.heard) || again.token != s.token ||
-				again.sessionID != s.sessionID || again.idle != s.idle || again.payload != s.payload || !again.Listen || again.serial != s.serial {
+				again.sessionID != s.sessionID || again.idle != s.idle || again.payload != s.payload || !again.Listen || again.serial != s.serial || !again.until.Equal(s.until) {
 				t.Errorf("%q at %s comes back as %+v", name, peer, again)
 			}
 			if records := got.parts().records; string(records) != "records" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
@@ -22,6 +23,7 @@ func sound(t testing.TB, s *Server) {
 	t.Helper()
 	tab := &s.sessions
 	ids, atRest, awake, named := make(map[record.ConnectionID]bool), 0, 0, 0
+	anonymous := make(map[netip.Prefix]int)
 	tab.all(func(session *Session, e entry) {
 		id, name, current := record.ConnectionID{}, "", true
 		switch {
@@ -29,10 +31,15 @@ func sound(t testing.TB, s *Server) {
 			t.Fatalf("a session is in two places, or in none: %v, %x", session, e)
 		case e != nil:
 			atRest++
-			id, name = e.id(), string(e.name())
+			if id, name = e.id(), string(e.name()); name == "" {
+				anonymous[e.network()]++
+			}
 		default:
 			awake++
 			id, name, current = session.id, session.name, session.state == confirmed && session.retireAt.IsZero()
+			if session.state == confirmed && name == "" {
+				anonymous[session.prefix]++
+			}
 			if session.state == resting || session.state == gone || (session.ch == nil) != (session.state == opening) {
 				t.Fatalf("a session in state %d has a place, channel %v", session.state, session.ch)
 			}
@@ -54,6 +61,9 @@ func sound(t testing.TB, s *Server) {
 			named++
 		}
 	})
+	if !maps.Equal(anonymous, s.gate.arrivals.anonymous) {
+		t.Fatalf("sessions without a name are counted as %v, and are %v", s.gate.arrivals.anonymous, anonymous)
+	}
 	linked := 0
 	for one := tab.oldest; one != nil; one = one.newer {
 		if linked++; one.state != confirmed || one.newer == nil && tab.newest != one {
@@ -346,6 +356,30 @@ func TestRestClosed(t *testing.T) {
 		t.Error("the device was not told")
 	}
 	empty(t, p.server)
+}
+
+// A session without a name counts for the network in which its device is, when it rests.
+func TestRestNameless(t *testing.T) {
+	p := newPair(t, lasting(t), deviceConfig(handshake.ModeNone))
+	p.confirm()
+	sound(t, p.server)
+	session := p.server.Awake()[0]
+	moved := netip.MustParseAddrPort("203.0.113.1:1")
+	session.ch.path = record.NewPath(moved)
+	p.pass(2 * DefaultRestAfter)
+	want := map[netip.Prefix]int{netip.MustParsePrefix("203.0.113.0/24"): 1}
+	if got := p.server.gate.arrivals.anonymous; !maps.Equal(got, want) || p.server.Stats().Resting != 1 {
+		t.Errorf("at rest: %v", got)
+	}
+	sound(t, p.server)
+	if again := p.server.Session(p.now, session.Ref()); again == nil || again.Peer() != moved {
+		t.Errorf("woken: %v", again)
+	}
+	sound(t, p.server)
+	p.server.Close(p.now, &p.toDevice)
+	if got := p.server.gate.arrivals.anonymous; len(got) != 0 {
+		t.Errorf("behind the end: %v", got)
+	}
 }
 
 // What a device is let in for is saved as it rests, and as it is awake, and comes back either way.

@@ -14,6 +14,7 @@ import (
 
 // A Server is all sessions of one UDP port, or of a shard of it, at the side that answers.
 type Server struct {
+	handshake.Unprintable
 	cfg       ServerConfig
 	responder *handshake.Responder
 	public    *public
@@ -195,9 +196,14 @@ func (s *Server) advance(now time.Time, session *Session, out *Outbox) {
 	switch {
 	case session.state == halfOpen && !now.Before(session.expires):
 		s.stats.Expired++
+		s.refusedSession(session)
 		s.remove(session, ErrHandshakeTimeout)
 	case session.state == confirmed && !now.Before(session.idleAt(s.cfg.IdleTimeout)):
 		s.remove(session, errIdle)
+	case session.state == confirmed && session.lapsed(now):
+		session.until = time.Time{}
+		s.emit(Event{Kind: EventDue, Session: session})
+		s.settle(now, session, false, out)
 	case !session.retireAt.IsZero() && !now.Before(session.retireAt):
 		session.ch.close(now, out, &s.stats.Records)
 		s.remove(session, errReplaced)

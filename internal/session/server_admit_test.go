@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/internal/wheel"
 )
 
 // A saved session goes on only for who was let in: by the same name, with the same key.
@@ -55,6 +56,51 @@ func TestLoadAsksAgain(t *testing.T) {
 		}
 		if s := p.server.Device(p.now, "a"); s != nil && (s.Holder().Credential != session.Holder().Credential || !s.Holder().Admits(Client{Name: "a", PSK: psk})) {
 			t.Errorf("%s: the credential is lost", name)
+		}
+	}
+}
+
+// When the time of a device is over the server is asked, and says until when it goes on.
+func TestDue(t *testing.T) {
+	until := epoch.Add(time.Hour)
+	_, key := testKeys()
+	first := lasting(t, func(c *ServerConfig) {
+		c.Authorize = func(handshake.Suite, handshake.ClientCredential) (Client, error) {
+			return Client{Name: "a", Key: key.Public(), Until: until}, nil
+		}
+	})
+	p := newPair(t, first, deviceConfig(handshake.ModeKEM))
+	p.confirm()
+	due := func(at time.Time) (n int) {
+		p.now = at
+		p.server.Advance(p.now, &p.toDevice)
+		for ev, ok := p.server.Next(); ok; ev, ok = p.server.Next() {
+			if ev.Kind == EventDue && ev.Session == p.server.Device(p.now, "a") {
+				n++
+			}
+		}
+		return n
+	}
+	if due(until.Add(-time.Second)) != 0 || p.server.Deadline().After(until) {
+		t.Errorf("due before its time, or looked at no sooner than %v", p.server.Deadline())
+	}
+	for range 2 { // of a session that goes on, and of one that was saved
+		if due(until.Add(wheel.Tick)) != 1 || due(until.Add(time.Second)) != 0 {
+			t.Error("want one event at its time, and no more")
+		}
+		until = until.Add(time.Hour)
+		p.server.Extend(p.now, p.server.Device(p.now, "a").Ref(), until)
+		if due(until.Add(-time.Second)) != 0 || due(until.Add(wheel.Tick)) != 1 {
+			t.Error("extended: want one event at its time")
+		}
+		until = until.Add(time.Hour)
+		state, err := Save(p.server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.server = lasting(t, func(c *ServerConfig) { c.Authorize = first.cfg.Authorize })
+		if err := Load(p.now, state, p.server); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -14,6 +14,8 @@ type Client struct {
 	Name string               // empty in mode none
 	Key  *handshake.PublicKey // mode kem
 	PSK  *handshake.PSK       // mode psk
+	// Until is when the Authorizer has to be asked again: see EventDue. Zero: never.
+	Until time.Time
 }
 
 // An Authorizer decides about the credential that a sealed_1 named: where that has a Token, it
@@ -39,6 +41,7 @@ var DefaultLimits = handshake.Limits{Lifetime: 30 * 24 * time.Hour, Small: 16, S
 
 // ServerConfig is what a Server needs. The secrets are random and outlive restarts.
 type ServerConfig struct {
+	handshake.Unprintable
 	Identities []handshake.Identity // of the suites offered; see [handshake.NewResponder] for their order
 	Authorize  Authorizer
 	Rand       io.Reader

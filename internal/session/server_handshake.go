@@ -24,6 +24,7 @@ const maxWaiting = 8
 // Work is the public-key operations that one m1 needs. Run touches nothing that is shared
 // but the Responder and the Authorizer, and may take a millisecond.
 type Work struct {
+	handshake.Unprintable
 	responder *handshake.Responder
 	authorize Authorizer
 	rand      io.Reader
@@ -48,8 +49,9 @@ type Work struct {
 	credential handshake.ClientCredential
 	result     *handshake.Result // with m2
 	ticket     []byte            // for the session after this one
-	refused    bool
-	overloaded bool // refused for what the device has opened already
+	suite      handshake.Suite   // with reason
+	reason     error             // of a sealed refusal, for the operator
+	overloaded bool              // refused for what the device has opened already
 }
 
 // Class and From say which of the work is next; From is where its m1 came from.
@@ -92,14 +94,14 @@ func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.Clie
 		}
 	}
 	if err != nil {
-		w.refuse(m, err)
+		w.refuse(m, suite, err)
 		return
 	}
 	w.grant.Key, w.grant.PSK = w.client.Key, w.client.PSK
 	w.body, w.result, err = m.Respond(w.rand, w.grant)
 	switch {
 	case errors.Is(err, handshake.ErrStale):
-		w.refuse(m, &handshake.Refusal{Code: handshake.RefusedTicket, Text: "the credential has changed"})
+		w.refuse(m, suite, &handshake.Refusal{Code: handshake.RefusedTicket, Text: "the credential has changed"})
 	case err != nil:
 		w.body, w.code = nil, codes.InternalServerError
 	case w.tickets != nil:
@@ -107,18 +109,6 @@ func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.Clie
 			w.ticket = t.Append(nil)
 		}
 	}
-}
-
-// refuse seals a refusal: what the Authorizer wants to be told, or nothing but the fact.
-func (w *Work) refuse(accepted opened, reason error) {
-	refusal := &handshake.Refusal{Code: handshake.RefusedCredential, Text: "credential not accepted"}
-	errors.As(reason, &refusal)
-	body, err := accepted.Refuse(w.rand, refusal.Code, refusal.RetryAfter, refusal.Text)
-	if err != nil {
-		w.code = codes.InternalServerError
-		return
-	}
-	w.body, w.refused = body, true
 }
 
 // receivePlain serves the plain lane.
@@ -224,13 +214,6 @@ func (s *Server) prepare(now time.Time, w *Work, session *Session, from asker) *
 	return w
 }
 
-// fail answers once and forgets the entry.
-func (s *Server) fail(now time.Time, to asker, code codes.Code, out *Outbox) {
-	s.stats.Failed++
-	s.lane.Refuse(now, to.transfer, code, &s.scrap)
-	s.flushPlain(to.transfer.From(), to.at, out)
-}
-
 // repeat gives an m1 that has come before the m2 that it had got, or will get.
 func (s *Server) repeat(now time.Time, known *greeting, from asker, out *Outbox) {
 	s.stats.Repeated++
@@ -258,7 +241,9 @@ func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 	for _, to := range w.waiting {
 		s.reply(now, to, w.body, w.code, out)
 	}
-	s.stats.Refused += count(w.refused)
+	if w.reason != nil {
+		s.refusedWork(w)
+	}
 	s.stats.OverDevice += count(w.overloaded)
 	if w.m1 != nil && w.code == codes.Unauthorized && session.proven {
 		s.stats.Junk++
@@ -278,10 +263,13 @@ func (s *Server) open(now time.Time, w *Work) {
 	ch.path, ch.at = session.origin(), session.at
 	session.ch, session.ticket = ch, w.ticket
 	session.name, session.mark, session.credential = w.client.Name, markOf(w.client), w.credential.Reference(w.client.Key)
-	session.suite, session.sessionID = w.result.Suite, w.result.SessionID
+	session.suite, session.sessionID, session.until = w.result.Suite, w.result.SessionID, w.client.Until
 	session.payload, session.idle = w.result.Peer.MaxUDPPayload, w.result.Peer.IdleTimeout
 	w.result.Wipe()
 	session.state, session.greeting.m2 = halfOpen, w.body
+	if session.resumed = w.m1r != nil; !session.resumed {
+		session.keyID = w.m1.KeyID
+	}
 	session.heard, session.expires = now, now.Add(halfOpenTimeout)
 	s.stats.HalfOpened++
 	s.enter(session)

@@ -129,3 +129,26 @@ func (s *Server) Holders(p Page) (list []Holder, next Page) {
 	})
 	return list, next
 }
+
+// HoldersOf are those of a named device: of the session that it has, and the one before while that
+// retires.
+func (s *Server) HoldersOf(name string) (list []Holder) {
+	switch one, atRest := s.sessions.device(name); {
+	case atRest != nil:
+		list = append(list, atRest.holder())
+	case one != nil:
+		list = append(list, one.Holder())
+	}
+	if one := s.retiring[name]; one != nil {
+		list = append(list, one.Holder())
+	}
+	return list
+}
+
+// AwakeOf is the session of a Ref if that is awake, else nil.
+func (s *Server) AwakeOf(r Ref) *Session {
+	if session, _ := s.sessions.get(r.id); session != nil && session.state == confirmed {
+		return session
+	}
+	return nil
+}

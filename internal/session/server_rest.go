@@ -52,7 +52,7 @@ func (s *Server) rest(now time.Time, session *Session) bool {
 	session.ch.coap.Release()
 	session.state, session.ch, session.Owner = resting, nil, nil
 	s.stats.Rested++
-	s.sweep.note(session.idleAt(s.cfg.IdleTimeout))
+	s.sweep.note(earliest(session.until, session.idleAt(s.cfg.IdleTimeout)))
 	return true
 }
 
@@ -139,6 +139,9 @@ func (s *Server) farewell(now time.Time, e entry, out *Outbox) {
 	s.drop(e)
 }
 
+// dueAt is when a session at rest ends of itself, or its device has to be asked about.
+func (e entry) dueAt(idle time.Duration) time.Time { return earliest(e.until(), e.idleAt(idle)) }
+
 // idleAt is when a session at rest ends of itself.
 func (e entry) idleAt(ours time.Duration) time.Time {
 	return e.heard().Add(earliestSpan(e.idle(), ours))
@@ -158,10 +161,13 @@ const (
 type sweep struct {
 	from    seat      // of the next step; 0: it has not begun
 	at      time.Time // of the next step; zero: there is none
-	soonest time.Time // end of a session that has been looked at and goes on
+	soonest time.Time // when the first is due that has been looked at and goes on
 }
 
-// note takes in when a session at rest will end.
+// sweepNow is a time that is over: what it is noted for is looked at at once.
+var sweepNow = time.Unix(1, 0)
+
+// note takes in when a session at rest will end, or be due.
 func (w *sweep) note(end time.Time) {
 	w.soonest = earliest(w.soonest, end)
 	if w.from == 0 {
@@ -189,9 +195,12 @@ func (s *Server) sweepDue(now time.Time) {
 		if e == nil {
 			return
 		}
-		if end := e.idleAt(s.cfg.IdleTimeout); now.Before(end) {
-			w.soonest = earliest(w.soonest, end)
-		} else {
+		switch due := e.dueAt(s.cfg.IdleTimeout); {
+		case now.Before(due):
+			w.soonest = earliest(w.soonest, due)
+		case now.Before(e.idleAt(s.cfg.IdleTimeout)):
+			s.wake(now, e) // and then it is due
+		default:
 			s.end(e, errIdle)
 		}
 	})

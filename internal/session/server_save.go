@@ -78,7 +78,7 @@ func (s *Server) load(now time.Time, e entry) {
 	if !s.sessions.adopt(e) {
 		return
 	}
-	s.sweep.note(e.idleAt(s.cfg.IdleTimeout))
+	s.sweep.note(e.dueAt(s.cfg.IdleTimeout))
 	if !s.gate.arrivals.confirmed(now, string(e.name()), e.network()) {
 		s.sessions.drop(e)
 	}
@@ -91,9 +91,10 @@ func (s *Server) sound(now time.Time, e entry) bool {
 	return err == nil && e.id().Len() > 0 && s.room() && now.Before(e.idleAt(s.cfg.IdleTimeout))
 }
 
-// admit asks whether the device of a saved session is still let in.
+// admit asks whether the device of a saved session is still let in, and until when.
 func (s *Server) admit(e entry) bool {
 	h := e.holder()
 	client, err := s.cfg.Authorize(h.Suite, h.Credential)
+	e.setUntil(client.Until)
 	return err == nil && h.Admits(client)
 }

@@ -25,6 +25,7 @@ const (
 // A Session is one device's session at the server, while it is awake. One that is quiet goes to
 // rest, and wakes as another Session: what stands for it all the time is its Ref.
 type Session struct {
+	handshake.Unprintable
 	id         record.ConnectionID
 	state      sessionState
 	name       string // of the device; empty in mode none
@@ -40,6 +41,8 @@ type Session struct {
 	token      record.ResetToken
 	asked      time.Time // when m1 came, before the device was let in
 	ticket     []byte    // NewTicket, until it is confirmed
+	keyID      [8]byte   // see KeyID
+	resumed    bool
 
 	serial   uint64    // in the order of their m1
 	retireAt time.Time // zero: not
@@ -52,6 +55,7 @@ type Session struct {
 	place    *list.Element    // among the unproven half-open sessions
 	expires  time.Time        // half-open
 	heard    time.Time        // when the last record opened
+	until    time.Time        // when EventDue comes; zero: not
 	restAt   time.Time        // when it may rest, unless it is busy
 	told     uint64           // number of its last event
 
@@ -124,7 +128,7 @@ func (s *Session) deadline(idle time.Duration) time.Time {
 	if s.state == halfOpen {
 		return s.expires
 	}
-	at := earliest(earliest(s.retireAt, s.idleAt(idle)), s.ch.deadline())
+	at := earliest(earliest(s.retireAt, s.until), earliest(s.idleAt(idle), s.ch.deadline()))
 	if s.restful() {
 		at = earliest(at, s.restAt)
 	}

@@ -1,146 +1,236 @@
-// Package registry keeps the devices enrolled with a server, in the file devices.toml of
-// the server's folder. Start with [Open]; the server asks [Registry.Lookup], the operator's
-// command calls [Registry.Enroll].
+// Package registry keeps who may connect to a server: devices by name, with their keys, groups,
+// permissions and state, and the invitations that are open.
 //
-//	devices, err := registry.Open(dir)
-//	device, err := devices.Lookup(suite, credential)
+//	devices, err := registry.Open("/var/lib/pqcoap")
+//	defer devices.Close()
+//	err = devices.Enroll(registry.Device{Name: "sensor-1", Suite: handshake.XWing, PublicKey: pk, Enrolled: now})
+//	device, err := devices.Lookup(handshake.XWing, credential)
 //
-// The file is replaced whole, never written in place, so that whoever is killed at any
-// moment leaves the old file or the new one. A running server sees a new file within a
-// second. A Registry is safe for concurrent use.
+// They lie in devices.db of the server's folder, a bbolt database, which one process owns: a server
+// that runs, or else a command. What a method has returned nil for is on the disk, also when the
+// process is killed; only when devices were last seen is written once a minute. Nothing but the
+// database's own pages is held in memory, and a key is expanded when it is looked up. A Registry is
+// safe for concurrent use.
 package registry
 
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
 	"github.com/pqcoap/pqcoap/handshake"
-	"github.com/pqcoap/pqcoap/server/filelock"
 )
 
-// The files in the server's folder.
-const (
-	fileName = "devices.toml"
-	newName  = "devices.toml.new"
-	lockName = "devices.lock"
-)
+// FileName is that of the database in the server's folder.
+const FileName = "devices.db"
 
 // Errors by class of failure.
 var (
-	ErrFile    = errors.New("devices file") // it cannot be read, or must not be used
-	ErrInvalid = errors.New("invalid device")
-	ErrTaken   = errors.New("already enrolled")
-	ErrUnknown = errors.New("device is not enrolled")
-	ErrSuite   = errors.New("device is enrolled for another suite")
+	ErrFile      = errors.New("devices file") // it cannot be read or written, or must not be used
+	ErrInUse     = errors.New("devices file is in use by another program, perhaps a server that runs")
+	ErrClosed    = errors.New("registry is closed")
+	ErrInvalid   = errors.New("invalid device")
+	ErrTaken     = errors.New("already enrolled")
+	ErrUnknown   = errors.New("device is not enrolled")
+	ErrSuite     = errors.New("device is enrolled for another suite")
+	ErrSuspended = errors.New("device is suspended")
+	ErrRevoked   = errors.New("device is revoked")
+	ErrExpired   = errors.New("invitation has expired")
+	ErrBusy      = errors.New("too many unknown identifiers are asked for") // see UnknownPerSecond
 )
+
+// The buckets of the database.
+var (
+	bucketMeta        = []byte("meta")
+	bucketDevices     = []byte("devices")     // record by name
+	bucketCredentials = []byte("credentials") // name by mode and reference
+	bucketSeen        = []byte("seen")        // first and last, by name
+	bucketInvites     = []byte("invites")     // record by identifier of the PSK
+	bucketInvited     = []byte("invited")     // identifier by name
+	bucketRevoked     = []byte("revoked")     // expiry of a credential by its CWT ID
+	buckets           = [][]byte{
+		bucketMeta, bucketDevices, bucketCredentials, bucketSeen, bucketInvites, bucketInvited, bucketRevoked,
+	}
+	formatKey = []byte("format")
+)
+
+// format is the version of the database's layout. Another is refused.
+const format = 1
 
 // A Registry is the devices of one server's folder.
 type Registry struct {
-	dir     string
+	db      *bolt.DB
+	closed  atomic.Bool
 	now     func() time.Time
-	current atomic.Pointer[table] // what Lookup reads, without a lock
+	version atomic.Uint64
+	changed chan struct{} // has one element where touched is not empty
 
-	loading sync.Mutex // held by who replaces current
-	checked time.Time  // when the file was last looked at; guarded by loading
+	mu      sync.Mutex
+	touched map[string]struct{} // devices that may have lost something; nil: all
+	seen    map[string]sighting // not written yet
+	written time.Time           // when all of seen was written last
+	guesses guesses
 }
 
-// table is the content of the file at one time. It never changes.
-type table struct {
-	stamp       os.FileInfo // of the file read; nil if there was none
-	devices     []*Device
-	credentials map[handshake.ClientCredential]*Device
-	names       map[string]*Device
-	version     uint64 // counts the contents that differ
-}
-
-func newTable() *table {
-	return &table{credentials: map[handshake.ClientCredential]*Device{}, names: map[string]*Device{}}
-}
-
-// Open reads the devices of a server's folder. Without a file there are none yet.
+// Open makes this process the owner of the devices of a server's folder. Without a file there are
+// none yet. ErrInUse says that another process owns them.
 func Open(dir string) (*Registry, error) {
-	r := &Registry{dir: dir, now: time.Now}
-	if _, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrFile, err)
+	path := filepath.Join(dir, FileName)
+	info, err := os.Stat(path)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err == nil {
+		err = private(info)
 	}
-	t, err := load(r.path(fileName))
+	if err != nil && !fresh {
+		return nil, fmt.Errorf("%w: %s: %w", ErrFile, path, err)
+	}
+	// The least time: the lock is tried once.
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: 1, FreelistType: bolt.FreelistMapType})
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fmt.Errorf("%w: %s", ErrInUse, path)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s: %w", ErrFile, path, err)
+	}
+	r := &Registry{
+		db: db, now: time.Now, changed: make(chan struct{}, 1),
+		touched: map[string]struct{}{}, seen: map[string]sighting{},
+	}
+	if fresh {
+		err = syncFolder(dir)
+	}
+	if err == nil {
+		err = r.update(prepare)
+	}
 	if err != nil {
-		return nil, err
+		db.Close()
+		return nil, fmt.Errorf("%w: %s: %w", ErrFile, path, err)
 	}
-	r.current.Store(t)
-	r.checked = r.now()
+	r.written = r.now()
+	r.guesses.start(r.now())
 	return r, nil
 }
 
-func (r *Registry) path(name string) string { return filepath.Join(r.dir, name) }
+// prepare makes the buckets of a new database, and holds an old one to what this program reads.
+func prepare(tx *bolt.Tx) error {
+	for _, name := range buckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	meta := tx.Bucket(bucketMeta)
+	switch got := meta.Get(formatKey); {
+	case got == nil:
+		return meta.Put(formatKey, []byte{format})
+	case len(got) != 1 || got[0] != format:
+		return fmt.Errorf("has format %x: this program reads format %d", got, format)
+	}
+	return nil
+}
 
-// Lookup finds the device that a client's credential names, if it is of the suite.
+// Close writes what is not written yet, and gives the devices to whoever opens them next.
+func (r *Registry) Close() error {
+	if r.closed.Swap(true) {
+		return ErrClosed
+	}
+	err := r.flush(r.now(), true)
+	return errors.Join(err, r.db.Close())
+}
+
+// Closed tells whether Close was called.
+func (r *Registry) Closed() bool { return r.closed.Load() }
+
+// Lookup finds the device that a client's credential names, or the invitation, if it is of the
+// suite and is let in.
 func (r *Registry) Lookup(suite handshake.Suite, c handshake.ClientCredential) (*Device, error) {
-	r.refresh()
-	d, ok := r.current.Load().credentials[c]
+	var found *record
+	err := r.view(func(tx *bolt.Tx) (err error) {
+		if name := tx.Bucket(bucketCredentials).Get(reference(c)); name != nil {
+			found, err = r.read(tx, string(name))
+			return err
+		}
+		if c.Mode != handshake.ModePSK {
+			return ErrUnknown
+		}
+		found, err = r.invited(tx, c.ID)
+		return err
+	})
 	switch {
-	case !ok:
-		return nil, ErrUnknown
-	case d.Suite != suite:
+	case err != nil:
+		return nil, err
+	case found.Suite != suite:
 		return nil, ErrSuite
 	}
-	return d, nil
+	if err := found.admitted(); err != nil {
+		return nil, err
+	}
+	return found.device()
 }
 
-// Enroll adds a device. Two programs that enroll at once wait for each other. ErrTaken
-// says that the name or the credential is another device's.
-func (r *Registry) Enroll(d Device) error {
-	if err := d.check(); err != nil {
-		return err
+// admitted says why a device is not let in.
+func (r *record) admitted() error {
+	switch r.Barred {
+	case Suspended:
+		return fmt.Errorf("%w: %s", ErrSuspended, r.Name)
+	case Revoked:
+		return fmt.Errorf("%w: %s", ErrRevoked, r.Name)
 	}
-	d.Enrolled = d.Enrolled.UTC().Truncate(time.Second) // as the file has it
-	lock, err := filelock.Wait(r.path(lockName))
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrFile, err)
-	}
-	defer lock.Close()
-	r.loading.Lock()
-	defer r.loading.Unlock()
-	t, err := load(r.path(fileName))
-	if err != nil {
-		return err
-	}
-	if t, err = t.with(&d); err != nil {
-		return err
-	}
-	if t.stamp, err = r.replace(t); err != nil {
-		return fmt.Errorf("%w: %w", ErrFile, err)
-	}
-	t.version = r.current.Load().version + 1
-	r.current.Store(t)
 	return nil
 }
 
-// with is a table with one more device.
-func (t *table) with(d *Device) (*table, error) {
-	more := &table{
-		devices:     append(t.devices[:len(t.devices):len(t.devices)], d),
-		credentials: maps.Clone(t.credentials),
-		names:       maps.Clone(t.names),
-	}
-	return more, more.index(d)
+// reference is the key of a credential in the index.
+func reference(c handshake.ClientCredential) []byte {
+	return append([]byte{byte(c.Mode)}, c.ID[:]...)
 }
 
-// index adds the device to the maps. Names and credentials are unique.
-func (t *table) index(d *Device) error {
-	if t.names[d.Name] != nil {
-		return fmt.Errorf("%w: name %s", ErrTaken, d.Name)
+// view reads a state of the database.
+func (r *Registry) view(read func(*bolt.Tx) error) error { return boltError(r.db.View(read)) }
+
+// update does all of what write does, on the disk, or nothing of it.
+func (r *Registry) update(write func(*bolt.Tx) error) error {
+	var own error
+	err := r.db.Update(func(tx *bolt.Tx) error {
+		own = write(tx)
+		return own
+	})
+	if err = boltError(err); err == nil || own != nil || errors.Is(err, ErrClosed) {
+		return err
 	}
-	c := d.Credential()
-	if other := t.credentials[c]; other != nil {
-		return fmt.Errorf("%w: the credential of %s is that of %s", ErrTaken, d.Name, other.Name)
+	return fmt.Errorf("%w: %w", ErrFile, err)
+}
+
+func boltError(err error) error {
+	if errors.Is(err, bolterrors.ErrDatabaseNotOpen) {
+		return ErrClosed
 	}
-	t.names[d.Name], t.credentials[c] = d, d
+	return err
+}
+
+// private refuses a file that others may read. Windows has no such bits.
+func private(info os.FileInfo) error {
+	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode&0o077 != 0 {
+		return fmt.Errorf("mode %04o lets others read pre-shared keys, want 0600 (chmod 600)", mode)
+	}
 	return nil
+}
+
+// syncFolder makes the name of a new file durable. Windows cannot, and does not need to be asked.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

@@ -2,114 +2,147 @@ package registry
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"reflect"
+	"runtime"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"github.com/pqcoap/pqcoap/handshake"
 )
 
 var enrolled = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 
-const enrollVariable = "PQCOAP_TEST_ENROLL"
-
-// TestMain lets the test binary be the program that enrolls one device.
+// TestMain lets the test binary be a program that is killed.
 func TestMain(m *testing.M) {
-	if name := os.Getenv(enrollVariable); name != "" {
-		r, err := Open(os.Getenv("PQCOAP_TEST_DIR"))
-		if err == nil {
-			err = r.Enroll(pskDevice(name, rand.Reader))
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+	if dir := os.Getenv(killVariable); dir != "" {
+		toBeKilled(dir)
 	}
 	os.Exit(m.Run())
 }
 
 func seeded(n uint64) *mathrand.ChaCha8 {
 	var seed [32]byte
-	seed[0] = byte(n)
+	seed[0], seed[1] = byte(n), byte(n>>8)
 	return mathrand.NewChaCha8(seed)
 }
 
-func pskDevice(name string, random interface{ Read([]byte) (int, error) }) Device {
-	psk, err := handshake.GeneratePSK(random)
+func pskDevice(name string, n uint64) Device {
+	psk, err := handshake.GeneratePSK(seeded(n))
 	if err != nil {
 		panic(err)
 	}
 	return Device{Name: name, Suite: handshake.MLKEM768, PSK: psk, Enrolled: enrolled}
 }
 
-func kemDevice(name string, suite handshake.Suite, n uint64) Device {
+func publicKey(suite handshake.Suite, n uint64) *handshake.PublicKey {
 	key, err := handshake.GenerateKey(seeded(n), suite)
 	if err != nil {
 		panic(err)
 	}
-	return Device{Name: name, Suite: suite, PublicKey: key.Public(), Enrolled: enrolled}
+	return key.Public()
 }
 
+func kemDevice(name string, suite handshake.Suite, n uint64) Device {
+	return Device{Name: name, Suite: suite, PublicKey: publicKey(suite, n), Enrolled: enrolled}
+}
+
+// open opens the devices of a folder, for the time of the test. The clock stands.
 func open(t *testing.T, dir string) *Registry {
 	t.Helper()
 	r, err := Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.now = func() time.Time { return enrolled }
+	r.written = enrolled
+	r.guesses.start(enrolled)
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil && !errors.Is(err, ErrClosed) {
+			t.Error(err)
+		}
+	})
 	return r
+}
+
+func reopen(t *testing.T, r *Registry, dir string) *Registry {
+	t.Helper()
+	ok(t, r.Close())
+	return open(t, dir)
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wants checks the class of an error.
+func wants(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) || want == nil && err != nil {
+		t.Errorf("%s: %v, want %v", what, err, want)
+	}
 }
 
 // found looks the device up by what it would send.
 func found(r *Registry, d Device) bool {
 	got, err := r.Lookup(d.Suite, d.Credential())
-	if err != nil || got.Name != d.Name || !got.Enrolled.Equal(d.Enrolled) {
+	return err == nil && equal(got, &d)
+}
+
+// equal compares two devices, with their keys.
+func equal(a, b *Device) bool {
+	x, y := *a, *b
+	if (x.PublicKey == nil) != (y.PublicKey == nil) || x.PublicKey != nil && !bytes.Equal(x.PublicKey.Bytes(), y.PublicKey.Bytes()) {
 		return false
 	}
-	if d.PSK != nil {
-		return got.PSK != nil && got.PublicKey == nil && *got.PSK == *d.PSK
-	}
-	return got.PSK == nil && bytes.Equal(got.PublicKey.Bytes(), d.PublicKey.Bytes())
+	x.PublicKey, y.PublicKey = nil, nil
+	return reflect.DeepEqual(x, y)
 }
 
 func TestEnrollAndLookup(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir)
-	devices := []Device{pskDevice("a:1.b_2-c", seeded(1))}
-	for i, suite := range []handshake.Suite{handshake.XWing, handshake.MLKEM768, handshake.MLKEM512, handshake.MLKEM1024} {
-		devices = append(devices, kemDevice(fmt.Sprintf("kem-%d", suite), suite, uint64(i)))
+	devices := []Device{pskDevice("a:1.b_2-c", 1)}
+	for i, suite := range handshake.Suites() {
+		d := kemDevice(fmt.Sprintf("kem-%d", suite), suite, uint64(i))
+		d.Groups, d.Allow = []string{"meters"}, []string{"GET /time", "POST /telemetry"}
+		devices = append(devices, d)
 	}
 	for _, d := range devices {
-		if err := r.Enroll(d); err != nil {
-			t.Fatal(err)
-		}
+		ok(t, r.Enroll(d))
 	}
 	for _, d := range devices {
-		if !found(r, d) || !found(open(t, dir), d) {
+		if !found(r, d) {
 			t.Errorf("%s is not found as enrolled", d.Name)
 		}
 	}
-	if info, err := os.Stat(filepath.Join(dir, fileName)); err != nil || private(info) != nil {
+	r = reopen(t, r, dir)
+	for _, d := range devices {
+		got, err := r.Get(d.Name)
+		if !found(r, d) || err != nil || !equal(got, &d) {
+			t.Errorf("%s is not found as enrolled when opened again: %v", d.Name, err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(dir, FileName)); err != nil || private(info) != nil {
 		t.Errorf("the file is not private: %v", err)
 	}
 }
 
 func TestLookupRefuses(t *testing.T) {
 	r := open(t, t.TempDir())
-	psk, kem := pskDevice("p", seeded(1)), kemDevice("k", handshake.MLKEM512, 2)
-	for _, d := range []Device{psk, kem} {
-		if err := r.Enroll(d); err != nil {
-			t.Fatal(err)
-		}
-	}
+	psk, kem := pskDevice("p", 1), kemDevice("k", handshake.MLKEM512, 2)
+	ok(t, r.Enroll(psk))
+	ok(t, r.Enroll(kem))
 	otherMode := handshake.ClientCredential{Mode: handshake.ModeKEM, ID: psk.PSK.ID}
 	for _, c := range []struct {
 		what  string
@@ -129,148 +162,52 @@ func TestLookupRefuses(t *testing.T) {
 	}
 }
 
-func TestEnrollIsUnique(t *testing.T) {
+func TestOneOwner(t *testing.T) {
 	dir := t.TempDir()
 	r := open(t, dir)
-	first := pskDevice("first", seeded(1))
-	if err := r.Enroll(first); err != nil {
-		t.Fatal(err)
-	}
-	before, err := os.ReadFile(filepath.Join(dir, fileName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Enroll(pskDevice("first", seeded(2))); !errors.Is(err, ErrTaken) {
-		t.Errorf("same name: %v", err)
-	}
-	sameID := pskDevice("second", seeded(2))
-	sameID.PSK.ID = first.PSK.ID
-	if err := r.Enroll(sameID); !errors.Is(err, ErrTaken) {
-		t.Errorf("same identifier: %v", err)
-	}
-	after, err := os.ReadFile(filepath.Join(dir, fileName))
-	if err != nil || !bytes.Equal(before, after) {
-		t.Errorf("a refused device changed the file: %v", err)
-	}
+	_, err := Open(dir)
+	wants(t, "a second owner", err, ErrInUse)
+	ok(t, r.Close())
+	_, err = r.Lookup(1, handshake.ClientCredential{})
+	wants(t, "closed: Lookup", err, ErrClosed)
+	wants(t, "closed: Enroll", r.Enroll(pskDevice("a", 1)), ErrClosed)
+	wants(t, "the next owner", open(t, dir).Enroll(pskDevice("a", 1)), nil)
 }
 
-func TestEnrollAtOnce(t *testing.T) {
+func TestOpenRefuses(t *testing.T) {
+	_, err := Open(filepath.Join(t.TempDir(), "none"))
+	wants(t, "no folder", err, ErrFile)
+	wants(t, "no folder", err, os.ErrNotExist)
+
 	dir := t.TempDir()
-	var all sync.WaitGroup
-	var devices []Device
-	shared := open(t, dir)
-	for i := range 20 {
-		d := pskDevice(fmt.Sprintf("device-%d", i), seeded(uint64(i)))
-		devices = append(devices, d)
-		r := shared
-		if i%2 == 0 {
-			r = open(t, dir)
-		}
-		all.Go(func() {
-			if err := r.Enroll(d); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
+	ok(t, os.WriteFile(filepath.Join(dir, FileName), []byte("x"), 0o600))
+	_, err = Open(dir)
+	wants(t, "no database", err, ErrFile)
+
+	dir = t.TempDir()
 	r := open(t, dir)
-	for _, d := range devices {
-		if !found(r, d) {
-			t.Errorf("%s is lost", d.Name)
-		}
-	}
-}
+	ok(t, r.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(formatKey, []byte{format + 1}) }))
+	ok(t, r.Close())
+	_, err = Open(dir)
+	wants(t, "a database of tomorrow", err, ErrFile)
 
-func TestEnrollByProcessesAtOnce(t *testing.T) {
-	dir := t.TempDir()
-	var all sync.WaitGroup
-	for i := range 20 {
-		all.Go(func() {
-			c := exec.Command(os.Args[0])
-			c.Env = append(os.Environ(), fmt.Sprintf("%s=device-%d", enrollVariable, i), "PQCOAP_TEST_DIR="+dir)
-			if out, err := c.CombinedOutput(); err != nil {
-				t.Errorf("%v: %s", err, out)
-			}
-		})
-	}
-	all.Wait()
-	if n := len(open(t, dir).current.Load().devices); n != 20 {
-		t.Errorf("%d of 20 devices are in the file", n)
-	}
-}
-
-func TestRunningServerSeesNewDevices(t *testing.T) {
-	dir := t.TempDir()
-	server, clock := open(t, dir), enrolled
-	server.now = func() time.Time { return clock }
-	server.checked = clock
-	d := pskDevice("late", seeded(1))
-	if err := open(t, dir).Enroll(d); err != nil {
-		t.Fatal(err)
-	}
-	clock = clock.Add(reloadAfter - 1)
-	if found(server, d) {
-		t.Error("the file is looked at more than once a second")
-	}
-	clock = clock.Add(1)
-	if !found(server, d) {
-		t.Error("not seen after a second")
-	}
-}
-
-func TestFileThatTurnsBadKeepsTheDevices(t *testing.T) {
-	dir := t.TempDir()
-	server, clock := open(t, dir), enrolled
-	server.now = func() time.Time { clock = clock.Add(reloadAfter); return clock }
-	server.checked = clock
-	d, later := pskDevice("d", seeded(1)), pskDevice("later", seeded(2))
-	if err := server.Enroll(d); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, fileName)
-	good, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte("devices = 1"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if !found(server, d) {
-		t.Error("a bad file took a device away")
-	}
-	if err := server.reload(); err != nil {
-		t.Errorf("the same bad file is read again: %v", err)
-	}
-	if err := server.Enroll(later); !errors.Is(err, ErrFile) {
-		t.Errorf("enrolled into a bad file: %v", err)
-	}
-	if err := os.WriteFile(path, good, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Enroll(later); err != nil || !found(server, d) || !found(server, later) {
-		t.Errorf("after repair: %v", err)
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if !found(server, d) {
-		t.Error("a file that is gone took a device away")
+	if runtime.GOOS != "windows" {
+		dir = t.TempDir()
+		ok(t, open(t, dir).Close())
+		ok(t, os.Chmod(filepath.Join(dir, FileName), 0o640))
+		_, err = Open(dir)
+		wants(t, "a file that others may read", err, ErrFile)
 	}
 }
 
 func TestLookupsWhileEnrolling(t *testing.T) {
 	r := open(t, t.TempDir())
-	var clock atomic.Int64
-	r.now = func() time.Time { return enrolled.Add(time.Duration(clock.Add(int64(reloadAfter / 4)))) }
-	r.checked = enrolled
-	first := pskDevice("first", seeded(99))
-	if err := r.Enroll(first); err != nil {
-		t.Fatal(err)
-	}
+	first := pskDevice("first", 99)
+	ok(t, r.Enroll(first))
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			for range 500 {
+			for range 200 {
 				if !found(r, first) {
 					t.Error("not found")
 				}
@@ -278,15 +215,13 @@ func TestLookupsWhileEnrolling(t *testing.T) {
 		})
 	}
 	for i := range 10 {
-		if err := r.Enroll(pskDevice(fmt.Sprint(i), seeded(uint64(i)))); err != nil {
-			t.Error(err)
-		}
+		ok(t, r.Enroll(pskDevice(fmt.Sprint(i), uint64(i))))
 	}
 	all.Wait()
 }
 
-func TestOpenNoFolder(t *testing.T) {
-	if _, err := Open(filepath.Join(t.TempDir(), "none")); !errors.Is(err, ErrFile) || !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("error = %v", err)
-	}
+// writes counts what the database has written.
+func writes(r *Registry) int64 {
+	stats := r.db.Stats()
+	return stats.TxStats.GetWrite()
 }

@@ -69,6 +69,27 @@ func (r *Route) check(ctx context.Context) (route, error) {
 	return out, nil
 }
 
+// checkAll checks routes, and that no two are for one path. Of each there is a route or an error.
+func checkAll(ctx context.Context, list []Route) ([]route, []error) {
+	routes, errs := make([]route, len(list)), make([]error, len(list))
+	for i := range list {
+		routes[i], errs[i] = list[i].check(ctx)
+		if errs[i] == nil && slices.ContainsFunc(routes[:i], func(r route) bool { return r.valid() && slices.Equal(r.segments, routes[i].segments) }) {
+			errs[i] = fmt.Errorf("%w: path %s stands twice", ErrRoute, list[i].Path)
+		}
+	}
+	return routes, errs
+}
+
+// Check says what is wrong with each of the routes of a Config; nil: nothing.
+func Check(ctx context.Context, routes []Route) []error {
+	_, errs := checkAll(ctx, routes)
+	return errs
+}
+
+// valid tells a route that has been checked from the zero value.
+func (r *route) valid() bool { return r.builtIn || r.address.IsValid() }
+
 // virtualHost is the Uri-Host of a URI: none for an address, and for this machine (RFC 7252
 // section 6.4).
 func virtualHost(uri string) string {

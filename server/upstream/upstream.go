@@ -79,16 +79,13 @@ func New(ctx context.Context, cfg Config) (*Handler, error) {
 	}
 	h := &Handler{cfg: cfg, pool: plain.NewPool(cfg.MaxConns, cfg.IdleTimeout)}
 	h.backward = proxy.New(proxy.Config{Upstream: h.device, Name: name, Timeout: cfg.Timeout, Log: cfg.Log})
-	for _, r := range cfg.Routes {
-		checked, err := r.check(ctx)
-		if err == nil && h.has(checked.segments) {
-			err = fmt.Errorf("%w: path %s stands twice", ErrRoute, r.Path)
-		}
+	routes, errs := checkAll(ctx, cfg.Routes)
+	for i, err := range errs {
 		if err != nil {
 			h.Close()
 			return nil, err
 		}
-		h.routes = append(h.routes, h.target(checked))
+		h.routes = append(h.routes, h.target(routes[i]))
 	}
 	return h, nil
 }
@@ -113,12 +110,6 @@ func (r *route) rewrite(req *coap.Request, options message.Options) message.Opti
 		options = proxy.Insert(options, message.Option{ID: message.URIHost, Value: []byte(r.host)})
 	}
 	return r.identity.attach(options, req.Device)
-}
-
-// has tells whether there is a route for exactly this path.
-func (h *Handler) has(path []string) bool {
-	t := h.route(path)
-	return t != nil && len(t.segments) == len(path)
 }
 
 // route is the longest one for a path, nil where there is none.

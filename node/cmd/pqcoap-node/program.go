@@ -10,6 +10,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/cli"
+	"github.com/pqcoap/pqcoap/internal/passphrase"
 	"github.com/pqcoap/pqcoap/node"
 )
 
@@ -28,6 +29,7 @@ to know the server, is made by 'pqcoap-server enroll'.`,
 		Commands: []cli.Command{
 			getCommand(), observeCommand(), postCommand(), putCommand(), deleteCommand(),
 			fetchCommand(), patchCommand(), ipatchCommand(), runCommand(), pingCommand(), proxyCommand(),
+			checkCommand(), passphraseCommand(),
 		},
 		Examples: `
 			pqcoap-node get  -c sensor-1.toml /time
@@ -44,10 +46,12 @@ to know the server, is made by 'pqcoap-server enroll'.`,
 type target struct {
 	file, server, state string
 	timeout             time.Duration
+	passphrase          passphrase.Flag
 }
 
 func (t *target) define(fs *flag.FlagSet, timeout time.Duration, what string) {
 	fs.StringVar(&t.file, "c", "", "`FILE` of the device, as 'pqcoap-server enroll' writes it")
+	t.passphrase.Define(fs)
 	fs.StringVar(&t.server, "server", "", "`ADDR` of the server instead of the one in FILE: host or host:port")
 	fs.StringVar(&t.state, "state", "", "`FILE` that keeps the session for the next call, instead of the one in FILE of -c; "+
 		"it is made if need be")
@@ -62,7 +66,7 @@ func (t *target) config() (node.Config, error) {
 	case t.timeout <= 0:
 		return node.Config{}, cli.Usagef("-timeout: want more than 0")
 	}
-	cfg, err := node.LoadConfig(t.file)
+	cfg, err := node.LoadConfigSealed(t.file, t.ask)
 	if err != nil {
 		return cfg, err
 	}
@@ -77,6 +81,9 @@ func (t *target) config() (node.Config, error) {
 	}
 	return cfg, nil
 }
+
+// ask gets the passphrase of the device's key.
+func (t *target) ask() ([]byte, error) { return t.passphrase.Ask("of the device's key") }
 
 // dial opens a session, within the time of ctx.
 func (t *target) dial(ctx context.Context, std cli.Streams, cfg node.Config) (*node.Conn, error) {

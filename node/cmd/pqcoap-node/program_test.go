@@ -19,14 +19,14 @@ func command(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 func TestHelp(t *testing.T) {
-	names := []string{"get", "observe", "post", "put", "delete", "fetch", "patch", "ipatch", "run", "ping", "proxy"}
+	names := []string{"check", "passphrase", "get", "observe", "post", "put", "delete", "fetch", "patch", "ipatch", "run", "ping", "proxy"}
 	_, overview, _ := command(t, "help")
 	for _, name := range names {
 		code, out, errs := command(t, name, "-h")
 		if code != 0 || errs != "" {
 			t.Errorf("%s -h: code %d, errors %q", name, code, errs)
 		}
-		for _, part := range []string{"Usage: pqcoap-node " + name + " -c FILE", "-server ADDR", "\nExamples:\n  pqcoap-node " + name + " -c "} {
+		for _, part := range []string{"Usage: pqcoap-node " + name + " -c FILE", "-passphrase-fd N", "\nExamples:\n  pqcoap-node " + name + " -c "} {
 			if !strings.Contains(out, part) {
 				t.Errorf("%s -h lacks %q:\n%s", name, part, out)
 			}

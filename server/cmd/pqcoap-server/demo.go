@@ -19,6 +19,7 @@ import (
 	"github.com/pqcoap/pqcoap/node"
 	"github.com/pqcoap/pqcoap/server"
 	"github.com/pqcoap/pqcoap/server/app"
+	"github.com/pqcoap/pqcoap/server/control"
 )
 
 // demoTimeout ends a demonstration that hangs.
@@ -110,7 +111,8 @@ func (d *demo) prepare(path string) (*server.Dir, error) {
 	if d.device, err = e.config(folder); err != nil {
 		return nil, err
 	}
-	if err := folder.Devices.Enroll(device(d.device)); err != nil {
+	err = withDevices(path, func(devices control.Devices) error { return devices.Enroll(device(d.device)) })
+	if err != nil {
 		return nil, err
 	}
 	d.print("\n2  A device is let in (enroll)\n\n")

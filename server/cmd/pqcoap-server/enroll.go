@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -16,24 +17,29 @@ import (
 	"github.com/pqcoap/pqcoap/internal/cli"
 	"github.com/pqcoap/pqcoap/node"
 	"github.com/pqcoap/pqcoap/server"
+	"github.com/pqcoap/pqcoap/server/control"
 	"github.com/pqcoap/pqcoap/server/registry"
 )
 
 func enrollCommand() cli.Command {
 	return cli.Command{
 		Name:  "enroll",
-		Args:  "-dir DIR NAME [-psk] [-suite N] [-server ADDR] [-out FILE]",
+		Args:  "-dir DIR NAME [-psk] [-suite N] [-server ADDR] [-out FILE] [-group GROUP]... [-allow RULE]...",
 		Short: "let a device in, and write its file",
 		Long: `Enroll makes a key for the device NAME, adds the device to those that the server lets
 in, and writes the file with which pqcoap-node runs. That file holds the device's private
 key, of which the server keeps only the public half: bring it to the device over a safe way.
-A server that runs knows the device within a second.`,
+A server that runs knows the device at once. Where the key should be made on the device,
+invite it instead.`,
 		Examples: `
 			pqcoap-server enroll -dir /var/lib/pqcoap sensor-1 -server 192.0.2.1:5688
-			pqcoap-server enroll -dir /var/lib/pqcoap sensor-2 -psk -out -`,
+			pqcoap-server enroll -dir /var/lib/pqcoap sensor-2 -psk -group meters -out -`,
 		Setup: enrollSetup,
 	}
 }
+
+// nameRule is what a name of a device is made of.
+var nameRule = fmt.Sprintf("1 to %d letters, digits, \"-\", \"_\", \".\" and \":\"", registry.MaxName)
 
 // An enrollment is what enroll is asked for.
 type enrollment struct {
@@ -41,29 +47,29 @@ type enrollment struct {
 	psk    bool
 	suite  handshake.Suite // 0: the first one of the server
 	server string          // address; empty: where the settings say
+	policy policy
 }
 
 func enrollSetup(fs *flag.FlagSet) cli.Action {
-	dir := dirFlag(fs)
-	psk := fs.Bool("psk", false, "a pre-shared key instead of a KEM key: smaller messages, but the "+
+	flags := folderFlags(fs)
+	var e enrollment
+	e.policy.define(fs)
+	fs.BoolVar(&e.psk, "psk", false, "a pre-shared key instead of a KEM key: smaller messages, but the "+
 		"server's folder then holds the device's secret too")
 	var suite suiteFlag
 	fs.Var(&suite, "suite", suiteUsage+" (default: the first that the server has a key of)")
-	addr := fs.String("server", "", "`ADDR` where the device reaches the server, host or host:port "+
+	fs.StringVar(&e.server, "server", "", "`ADDR` where the device reaches the server, host or host:port "+
 		"(default: this machine, at the port of server.toml)")
 	out := fs.String("out", "", "`FILE` to write, - for the standard output (default NAME.toml)")
 	return func(_ context.Context, std cli.Streams, args []string) error {
-		switch {
-		case *dir == "":
-			return cli.Usagef("-dir DIR is missing")
-		case len(args) != 1:
-			return cli.Usagef("want one NAME, have %d arguments", len(args))
+		if err := oneName(*flags.dir, args); err != nil {
+			return err
 		}
-		folder, err := server.OpenDir(*dir)
+		folder, err := flags.open()
 		if err != nil {
 			return err
 		}
-		e := enrollment{args[0], *psk, handshake.Suite(suite), *addr}
+		e.name, e.suite = args[0], handshake.Suite(suite)
 		return e.run(folder, *out, std)
 	}
 }
@@ -80,8 +86,13 @@ func (e *enrollment) run(dir *server.Dir, out string, std cli.Streams) error {
 		return err
 	}
 	defer clear(text)
+	register := func() error {
+		d := device(cfg)
+		d.Groups, d.Allow = e.policy.groups, e.policy.allow
+		return withDevices(dir.Path, func(devices control.Devices) error { return devices.Enroll(d) })
+	}
 	if out == "-" {
-		if err := dir.Devices.Enroll(device(cfg)); err != nil {
+		if err := register(); err != nil {
 			return err
 		}
 		_, err := std.Out.Write(text)
@@ -89,14 +100,14 @@ func (e *enrollment) run(dir *server.Dir, out string, std cli.Streams) error {
 	}
 	if out == "" {
 		if strings.ContainsAny(e.name, `/\`) {
-			return cli.Usagef("NAME: want 1 to %d letters, digits, \"-\", \"_\", \".\" and \":\"", registry.MaxName)
+			return cli.Usagef("NAME: want %s", nameRule)
 		}
 		out = e.name + ".toml"
 	}
 	if err := createPrivate(out, text); err != nil {
 		return err
 	}
-	if err := dir.Devices.Enroll(device(cfg)); err != nil {
+	if err := register(); err != nil {
 		return errors.Join(err, os.Remove(out))
 	}
 	fmt.Fprintf(std.Out, "device  %s (%s)\nsuite   %s\nserver  %s\nfile    %s\n",
@@ -156,6 +167,14 @@ func here(listen string) string {
 
 // createPrivate writes a file that only its owner can read. It replaces none.
 func createPrivate(name string, b []byte) error {
+	return writePrivate(name, func(out io.Writer) error {
+		_, err := out.Write(b)
+		return err
+	})
+}
+
+// writePrivate is createPrivate for what comes bit by bit.
+func writePrivate(name string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s exists, and may hold the only copy of a key: remove it, or give another -out", name)
@@ -163,8 +182,7 @@ func createPrivate(name string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(write(f), f.Sync(), f.Close()); err != nil {
 		os.Remove(name)
 	}
 	return err

@@ -9,7 +9,6 @@ import (
 
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/cli"
-	"github.com/pqcoap/pqcoap/server"
 )
 
 func fingerprintCommand() cli.Command {
@@ -24,22 +23,26 @@ fingerprint = "..." instead of server_key.`,
 			pqcoap-server fingerprint -dir /var/lib/pqcoap
 			pqcoap-server fingerprint -dir /var/lib/pqcoap -json`,
 		Setup: func(fs *flag.FlagSet) cli.Action {
-			dir := dirFlag(fs)
+			flags := folderFlags(fs)
 			asJSON := fs.Bool("json", false, "print one JSON object: keys, a list of suite, kem, fingerprint")
 			return func(_ context.Context, std cli.Streams, args []string) error {
-				if err := noArguments(*dir, args); err != nil {
+				if err := noArguments(*flags.dir, args); err != nil {
 					return err
 				}
-				folder, err := server.OpenDir(*dir)
+				folder, err := flags.open()
 				if err != nil {
 					return err
 				}
-				prints := fingerprints(folder.Keys)
+				prints := append(fingerprints(folder.Keys, false), fingerprints(folder.Retiring, true)...)
 				if *asJSON {
 					return json.NewEncoder(std.Out).Encode(map[string]any{"keys": prints})
 				}
 				for _, p := range prints {
-					fmt.Fprintf(std.Out, "%d  %-12s  %s\n", p.Suite, p.KEM, p.Fingerprint)
+					note := ""
+					if p.Retiring {
+						note = "  retiring"
+					}
+					fmt.Fprintf(std.Out, "%d  %-12s  %s%s\n", p.Suite, p.KEM, p.Fingerprint, note)
 				}
 				return nil
 			}
@@ -52,13 +55,14 @@ type keyPrint struct {
 	Suite       uint8  `json:"suite"`
 	KEM         string `json:"kem"`
 	Fingerprint string `json:"fingerprint"`
+	Retiring    bool   `json:"retiring,omitempty"` // another takes its place
 }
 
-func fingerprints(keys []*handshake.PrivateKey) []keyPrint {
+func fingerprints(keys []*handshake.PrivateKey, retiring bool) []keyPrint {
 	prints := make([]keyPrint, len(keys))
 	for i, k := range keys {
 		sum := k.ServerCredential().Fingerprint()
-		prints[i] = keyPrint{uint8(k.Suite()), k.Suite().String(), hex.EncodeToString(sum[:])}
+		prints[i] = keyPrint{uint8(k.Suite()), k.Suite().String(), hex.EncodeToString(sum[:]), retiring}
 	}
 	return prints
 }

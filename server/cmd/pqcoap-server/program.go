@@ -8,6 +8,7 @@ import (
 
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/cli"
+	"github.com/pqcoap/pqcoap/internal/passphrase"
 	"github.com/pqcoap/pqcoap/server"
 )
 
@@ -17,8 +18,10 @@ func program() *cli.Program {
 		About: `pqcoap-server takes CoAP requests of devices over a post-quantum channel: keys are
 agreed by ML-KEM, requests travel in AES-GCM records, all on one UDP port.`,
 		Commands: []cli.Command{
-			initCommand(), enrollCommand(), runCommand(), fingerprintCommand(), rotateCommand(),
-			demoCommand(),
+			initCommand(), enrollCommand(), inviteCommand(), importCommand(), exportCommand(), listCommand(),
+			showCommand(), permitCommand(), changes[0].command(), changes[1].command(), revokeCommand(),
+			changes[2].command(), runCommand(), checkCommand(), passphraseCommand(), fingerprintCommand(),
+			rotateKeyCommand(), rotateCommand(), caCommand(), demoCommand(),
 		},
 		Examples: `
 			pqcoap-server demo
@@ -32,6 +35,24 @@ agreed by ML-KEM, requests travel in AES-GCM records, all on one UDP port.`,
 func dirFlag(fs *flag.FlagSet) *string {
 	return fs.String("dir", "", "`DIR` of the server: its keys, settings and devices")
 }
+
+// A folder is the flags of commands that need the server's keys.
+type folder struct {
+	dir        *string
+	passphrase passphrase.Flag
+}
+
+// folderFlags defines them.
+func folderFlags(fs *flag.FlagSet) *folder {
+	f := &folder{dir: dirFlag(fs)}
+	f.passphrase.Define(fs)
+	return f
+}
+
+// open opens the folder, and asks for a passphrase if need be.
+func (f *folder) open() (*server.Dir, error) { return server.OpenDirSealed(*f.dir, f.ask) }
+
+func (f *folder) ask() ([]byte, error) { return f.passphrase.Ask("of the server's keys") }
 
 // noArguments refuses what a command does not take, and a missing folder.
 func noArguments(dir string, args []string) error {

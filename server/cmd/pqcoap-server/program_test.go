@@ -16,7 +16,10 @@ func command(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 func TestHelp(t *testing.T) {
-	names := []string{"init", "enroll", "run", "fingerprint", "rotate-tickets", "demo"}
+	names := []string{
+		"init", "enroll", "invite", "import", "export", "list", "show", "permit", "suspend", "resume", "revoke",
+		"remove", "run", "check", "passphrase", "fingerprint", "rotate-key", "rotate-tickets", "ca", "demo",
+	}
 	_, overview, _ := command(t, "help")
 	for _, name := range names {
 		code, out, errs := command(t, name, "-h")
@@ -58,6 +61,10 @@ func TestUsageErrors(t *testing.T) {
 		{"run", "-dir DIR is missing"},
 		{"run -dir x y", "want no arguments, have 1"},
 		{"fingerprint", "-dir DIR is missing"},
+		{"check", "-dir DIR is missing"},
+		{"check -dir x y", "want no arguments, have 1"},
+		{"passphrase", "-dir DIR is missing"},
+		{"init -dir x -passphrase-fd many", "invalid value \"many\""},
 		{"rotate-tickets", "-dir DIR is missing"},
 		{"rotate-tickets -dir x y", "want no arguments, have 1"},
 		{"demo x", "want no arguments, have 1"},

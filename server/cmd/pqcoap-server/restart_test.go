@@ -7,8 +7,10 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -143,5 +145,31 @@ func TestSaveFails(t *testing.T) {
 	server.stop()
 	if code := <-server.ended; code != cli.CodeFailure || !strings.Contains(server.log.String(), "sessions.cbor.new") {
 		t.Errorf("code %d, log:\n%s", code, &server.log)
+	}
+}
+
+// SIGHUP has a server that runs read its settings again.
+func TestHangUp(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Log("there is no SIGHUP to be sent: a change of the file does it")
+		return
+	}
+	dir := newFolder(t, "3")
+	r := start(t, dir, "127.0.0.1:0")
+	defer r.end(t)
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"server.toml read again", "line 1: unknown key"} {
+		if err := self.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		for !strings.Contains(r.log.String(), want) {
+			time.Sleep(time.Millisecond)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "server.toml"), []byte("eccho = 1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/internal/cli"
-	"github.com/pqcoap/pqcoap/server"
 )
 
 func rotateCommand() cli.Command {
@@ -26,13 +25,13 @@ device can resume then; each does a handshake, once. Sessions that are open go o
 			pqcoap-server rotate-tickets -dir /var/lib/pqcoap
 			pqcoap-server rotate-tickets -dir /var/lib/pqcoap -forget`,
 		Setup: func(fs *flag.FlagSet) cli.Action {
-			dir := dirFlag(fs)
+			flags := folderFlags(fs)
 			forget := fs.Bool("forget", false, "drop all keys before")
 			return func(_ context.Context, std cli.Streams, args []string) error {
-				if err := noArguments(*dir, args); err != nil {
+				if err := noArguments(*flags.dir, args); err != nil {
 					return err
 				}
-				folder, err := server.OpenDir(*dir)
+				folder, err := flags.open()
 				if err != nil {
 					return err
 				}

@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"time"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/pqcoap/pqcoap/internal/cli"
 	"github.com/pqcoap/pqcoap/server"
@@ -29,7 +31,11 @@ SIGINT and SIGTERM end it: it answers the requests under way (drain_timeout in s
 saves its sessions to sessions.cbor, encrypted, and exits with 0. The next run takes that
 file and goes on with the sessions; devices notice nothing. With save_sessions = false it
 tells the devices instead. A second signal ends it at once. After a crash devices are told
-that their session is gone, and resume by their tickets.`,
+that their session is gone, and resume by their tickets.
+
+SIGHUP, and a change of server.toml, have it read that file again, without an effect on
+sessions: docs/configuration.md says which keys it takes. A file with an error changes nothing.
+Who was let in and refused is in audit.log of the folder.`,
 		Examples: `
 			pqcoap-server run -dir /var/lib/pqcoap
 			pqcoap-server run -dir /var/lib/pqcoap -listen 127.0.0.1:0 -echo always
@@ -39,17 +45,17 @@ that their session is gone, and resume by their tickets.`,
 }
 
 func runSetup(fs *flag.FlagSet) cli.Action {
-	dir := dirFlag(fs)
+	flags := folderFlags(fs)
 	listen := fs.String("listen", "", "UDP `ADDR` to listen on instead of that in server.toml; port 0: any free one")
 	echo := fs.String("echo", "", "`WHEN` a device has to prove its address before the server works for it, "+
 		"instead of what server.toml says: auto (under load) or always")
 	var up upstreamFlags
 	up.define(fs)
 	return func(ctx context.Context, std cli.Streams, args []string) error {
-		if err := noArguments(*dir, args); err != nil {
+		if err := noArguments(*flags.dir, args); err != nil {
 			return err
 		}
-		folder, err := server.OpenDir(*dir)
+		folder, err := flags.open()
 		if err != nil {
 			return err
 		}
@@ -101,7 +107,8 @@ func serve(ctx context.Context, std cli.Streams, folder *server.Dir) (err error)
 	}
 	fmt.Fprintf(std.Out, "listening on %s\n", socket.LocalAddr())
 	ended := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() { ended <- shutdown(srv, folder.Settings.Drain()) })
+	stop := context.AfterFunc(ctx, func() { ended <- shutdown(srv) })
+	defer onHangUp(func() { srv.ReloadFile() })() // it logs what has come of it
 	err = srv.Serve(socket)
 	var unsaved error
 	if !stop() { // it has begun
@@ -115,9 +122,22 @@ func serve(ctx context.Context, std cli.Streams, folder *server.Dir) (err error)
 	return unsaved
 }
 
+// onHangUp does something at each SIGHUP, until what it returns is called.
+func onHangUp(f func()) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		for range signals {
+			f()
+		}
+	}()
+	return func() { signal.Stop(signals); close(signals) }
+}
+
 // shutdown ends a server, and gives what is under way some time.
-func shutdown(srv *server.Server, drain time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), drain)
+func shutdown(srv *server.Server) error {
+	settings := srv.Settings()
+	ctx, cancel := context.WithTimeout(context.Background(), settings.Drain())
 	defer cancel()
 	return srv.Shutdown(ctx)
 }

@@ -25,7 +25,7 @@ type Port struct{ shards []*udp.Port }
 func Listen(addr string, shards int) (*Port, error) {
 	at, err := net.ResolveUDPAddr("udp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("server: address %q: %w", addr, err)
+		return nil, fmt.Errorf("server: address to listen on: %w", err)
 	}
 	if shards <= 0 {
 		shards = runtime.GOMAXPROCS(0)

@@ -184,6 +184,7 @@ func TestNoSecretPrints(t *testing.T) {
 		"server/authority.Issuer":       {ca.Issuer},
 		"server/registry.Device":        {registry.Device{Name: "a", PSK: psk}, &registry.Device{Name: "a", PSK: psk}},
 		"node.Config":                   {node.Config{Key: key, PSK: psk}, &node.Config{Key: key, PSK: psk}},
+		"node.Enrolment":                {node.Enrolment{Key: key}, &node.Enrolment{Key: key}},
 		"node.Conn":                     {conn},
 		"internal/session.Client":       {client, &client},
 		"internal/session.DeviceConfig": {device, &device, shared, &shared},

@@ -81,6 +81,7 @@ func (c *Conn) settle(now time.Time) {
 	c.retire(now)
 	c.keepAlive(now)
 	c.refresh(now)
+	c.runErrands(now)
 	if c.wanted && !c.sleeping && !now.Before(c.pauseUntil) {
 		// What keeps a session from beginning at all keeps it until a request says so.
 		if c.wanted = false; !c.underWay() {
@@ -91,14 +92,14 @@ func (c *Conn) settle(now time.Time) {
 	case c.stirred <- struct{}{}:
 	default: // somebody is to look already
 	}
-	c.chores.Set(now, c.due())
+	c.chores.Set(now, c.due(now))
 }
 
 // underWay tells whether a session is open or begins.
 func (c *Conn) underWay() bool { return c.active != nil && c.active.err == nil }
 
 // due is when settle has something to do next, zero if never.
-func (c *Conn) due() time.Time {
+func (c *Conn) due(now time.Time) time.Time {
 	var at time.Time
 	sooner := func(t time.Time) {
 		if at.IsZero() || t.Before(at) {
@@ -120,6 +121,9 @@ func (c *Conn) due() time.Time {
 	}
 	if c.fresh == nil && c.cfg.FreshAfter >= 0 {
 		sooner(c.freshAt())
+	}
+	if next := c.errandAt(now); !next.IsZero() {
+		sooner(next)
 	}
 	return at
 }
@@ -158,6 +162,9 @@ func (c *Conn) freshAt() time.Time {
 		age = defaultFresh
 	}
 	at := c.fullAt.Add(age)
+	if c.known.former != [32]byte{} { // the tickets that there are belong to a key which has been replaced
+		at = c.fullAt
+	}
 	if at.Before(c.freshRetry) {
 		return c.freshRetry
 	}

@@ -2,8 +2,6 @@ package node
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,23 +14,36 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/handshake/cwt"
 	"github.com/pqcoap/pqcoap/internal/config"
 )
 
 // ErrConfig is wrapped by every error about a configuration file.
 var ErrConfig = errors.New("configuration")
 
+var errBase64 = errors.New("want base64url without padding")
+
 // A Config says whom a device trusts and who it is.
 type Config struct {
 	Name   string // the device's own, for logs; the server has its own records
 	Server string // host, host:port or coap+pq://host:port
 
-	Trust       *handshake.ServerCredential // the server's key pinned whole, or nil and:
-	Suite       handshake.Suite
-	Fingerprint [32]byte // SHA-256 of the server's credential, which is fetched
+	// The server is known by one of these four.
+	Trust       *handshake.ServerCredential // its key pinned whole
+	Fingerprint [32]byte                    // SHA-256 of its credential, which is fetched
+	Authority   *cwt.AuthorityKey           // who signs its credential, which is fetched
+	FirstUse    bool                        // the key it has when it is first met, kept with the state, which has to be there
 
-	Key *handshake.PrivateKey // the device's KEM key (mode kem), or
-	PSK *handshake.PSK        // the pre-shared key (mode psk); both nil: anonymous
+	Suite      handshake.Suite
+	Issuer     string // with Authority: the name it signs under
+	ServerName string // with Authority: the server's, in its credential
+	// NoClock says that the time of the system is not to be gone by when credentials are judged. See
+	// [Conn.NoteTime].
+	NoClock bool
+
+	Key        *handshake.PrivateKey // the device's KEM key (mode kem), or
+	PSK        *handshake.PSK        // the pre-shared key (mode psk); both nil: anonymous
+	Credential []byte                // with Authority: what it has signed of Key. It is renewed; nil: none
 
 	MaxUDPPayload int           // largest UDP payload, bytes; 0: 1232
 	MaxBody       int           // largest body held, bytes; 0: 1 MiB
@@ -45,7 +56,8 @@ type Config struct {
 	// State is the path of a file for what outlives the program: the ticket that the next session
 	// begins with, and the session where the device went to sleep. It is sealed under the device's
 	// own key. A file that cannot be used costs a handshake and is logged; a copy that is put back
-	// is refused, unless the file beside it, named .used, is put back with it. Empty: no file.
+	// is refused, unless the file beside it, named .used, is put back with it. What the device has
+	// learnt of its server, such as a new key, is in a third file, named .known. Empty: no file.
 	State string
 	// Rekey is when the keys of a session are replaced by others, made of them.
 	Rekey Rekey
@@ -74,8 +86,14 @@ type file struct {
 	Server        string `toml:"server"`
 	ServerKey     string `toml:"server_key,omitempty"`
 	Fingerprint   string `toml:"fingerprint,omitempty"`
+	Authority     string `toml:"authority,omitempty"`
+	Issuer        string `toml:"issuer,omitempty"`
+	ServerName    string `toml:"server_name,omitempty"`
+	Trust         string `toml:"trust,omitempty"`
+	Clock         string `toml:"clock,omitempty"`
 	Suite         uint8  `toml:"suite"`
 	Key           string `toml:"key,omitempty"`
+	Credential    string `toml:"credential,omitempty"`
 	MaxUDPPayload int    `toml:"max_udp_payload,omitzero"`
 	IdleTimeout   int64  `toml:"idle_timeout,omitzero"`
 	State         string `toml:"state,omitempty"`
@@ -149,35 +167,10 @@ func (f *file) config(lines config.Lines, ask Passphrase) (Config, error) {
 	if err := f.identity(&cfg, ask); err != nil {
 		found.Add(lines.Problem("key", "key: %w", err))
 	}
-	return cfg, found.Err()
-}
-
-// trust reads how the server is pinned.
-func (f *file) trust(cfg *Config, lines config.Lines) error {
-	switch {
-	case f.ServerKey != "" && f.Fingerprint != "":
-		return lines.Problem("fingerprint", "server_key and fingerprint: want one of them")
-	case f.ServerKey != "":
-		b, err := base64.RawURLEncoding.DecodeString(f.ServerKey)
-		if err != nil {
-			return lines.Problem("server_key", "server_key: want base64url without padding")
-		}
-		if cfg.Trust, err = handshake.ParseServerCredential(b); err != nil {
-			return lines.Problem("server_key", "server_key: %w", err)
-		}
-		if cfg.Trust.Suite() != cfg.Suite {
-			return lines.Problem("server_key", "server_key: a key of suite %d, but suite = %d", cfg.Trust.Suite(), cfg.Suite)
-		}
-	case f.Fingerprint != "":
-		b, err := hex.DecodeString(f.Fingerprint)
-		if err != nil || len(b) != len(cfg.Fingerprint) {
-			return lines.Problem("fingerprint", "fingerprint: want 64 hex digits, as pqcoap-server fingerprint prints them")
-		}
-		copy(cfg.Fingerprint[:], b)
-	default:
-		return lines.Problem("", "server_key or fingerprint: one is needed, to know the server by")
+	if err := found.Err(); err != nil {
+		return cfg, err
 	}
-	return nil
+	return cfg, cfg.check()
 }
 
 // identity reads the device's own key, of either kind.
@@ -207,17 +200,13 @@ func AppendConfig(b []byte, cfg Config) ([]byte, error) {
 		MaxUDPPayload: cfg.MaxUDPPayload,
 	}
 	f.setLasting(&cfg)
-	if cfg.Trust != nil {
-		f.Suite = uint8(cfg.Trust.Suite())
-		f.ServerKey = base64.RawURLEncoding.EncodeToString(cfg.Trust.Bytes())
-	} else {
-		f.Fingerprint = hex.EncodeToString(cfg.Fingerprint[:])
-	}
+	f.setTrust(&cfg)
+	f.Credential = encoding.EncodeToString(cfg.Credential)
 	switch {
 	case cfg.Key != nil:
-		f.Key = base64.RawURLEncoding.EncodeToString(cfg.Key.Append(nil))
+		f.Key = encoding.EncodeToString(cfg.Key.Append(nil))
 	case cfg.PSK != nil:
-		f.Key = base64.RawURLEncoding.EncodeToString(cfg.PSK.Append(nil))
+		f.Key = encoding.EncodeToString(cfg.PSK.Append(nil))
 	}
 	buf := bytes.NewBuffer(b)
 	fmt.Fprintln(buf, "# A pqcoap device. This file holds its private key: keep it 0600 and do not copy it.")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pqcoap/pqcoap/handshake"
+	"github.com/pqcoap/pqcoap/handshake/cwt"
 	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
@@ -65,6 +66,20 @@ type Conn struct {
 	freshPause time.Duration
 	chores     *alarm.Alarm
 
+	known     known       // about the server
+	token     []byte      // the device's own credential, nil: none
+	claims    *cwt.Claims // of token
+	unsure    bool        // a renewal is due, since nobody knows how much time has passed
+	renewedAt time.Time
+	certified *handshake.ServerCredential // known.server
+	newest    time.Time                   // when the newest credential of the server was issued
+	floorAt   time.Time                   // when it was as late as known.floor
+	floorKept time.Time                   // what of it is in the file
+
+	onErrand    bool
+	errandRetry time.Time
+	errandPause time.Duration
+
 	sleeping bool // no request begins any more
 	closed   bool
 }
@@ -96,10 +111,17 @@ func Dial(ctx context.Context, addr string, cfg Config) (*Conn, error) {
 func DialOn(ctx context.Context, socket PacketConn, server netip.AddrPort, cfg Config) (*Conn, error) {
 	c := newConn(socket, netip.AddrPortFrom(server.Addr().Unmap(), server.Port()), cfg)
 	c.mu.Lock()
-	c.wake(c.now())
+	now := c.now()
+	err := c.recall(now)
+	if err == nil {
+		c.wake(now)
+	}
 	c.mu.Unlock()
 	c.tasks.Go(c.read)
-	if _, err := c.ready(ctx); err != nil {
+	if err == nil {
+		_, err = c.ready(ctx)
+	}
+	if err != nil {
 		c.Close()
 		return nil, fmt.Errorf("node: %s: %w", c.server, err)
 	}
@@ -188,6 +210,7 @@ func (c *Conn) Close() error {
 // shut is Close, with the lock held, which it gives back.
 func (c *Conn) shut(now time.Time) error {
 	c.sleeping = true // nothing begins any more
+	c.keepTime(now)
 	for _, l := range []*strand{c.old, c.fresh, c.active} {
 		if l != nil && l.err == nil {
 			l.device.Close(now, &l.out)

@@ -16,4 +16,9 @@
 //	conn, err := node.Dial(ctx, "", cfg)
 //	answer, err := conn.Post(ctx, "/telemetry", message.AppSenmlCbor, reading)
 //	err = conn.Sleep(ctx)
+//
+// A new device has an invitation of the server's operator. [EnrollFile] makes its key and its file:
+//
+//	invitation, err := node.ParseInvitation("coap+pq://...")
+//	cfg, err := node.EnrollFile(ctx, "sensor-1.toml", node.Enrolment{Invitation: invitation})
 package node

@@ -32,6 +32,14 @@ func replaceFile(name string, b []byte) error {
 	return syncFolder(filepath.Dir(name))
 }
 
+// replaceState is replaceFile for a state file or one beside it.
+func replaceState(name string, b []byte) error {
+	if err := replaceFile(name, b); err != nil {
+		return fmt.Errorf("%w: %w", ErrState, err)
+	}
+	return nil
+}
+
 // syncFolder has the names in a folder on the disk. Windows does that by itself, and cannot be
 // asked for it.
 func syncFolder(name string) error {

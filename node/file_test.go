@@ -27,7 +27,7 @@ func TestReplaceFile(t *testing.T) {
 	if _, err := os.Stat(name + ".tmp"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("left: %v", err)
 	}
-	if err := replaceFile(filepath.Join(name, "x"), nil); err == nil {
+	if err := replaceState(filepath.Join(name, "x"), nil); !errors.Is(err, ErrState) {
 		t.Errorf("in a file: %v", err)
 	}
 	if err := syncFolder(name + ".none"); runtime.GOOS != "windows" && !errors.Is(err, os.ErrNotExist) {

@@ -165,8 +165,12 @@ func (c *Conn) current() *endpoint.Endpoint {
 	return c.active.end
 }
 
-// final tells whether the server has said, and proven, that it does not take this device.
+// final tells whether the server has said, and proven, that it does not take this device, or the
+// device's own files are in the way.
 func final(err error) bool {
+	if errors.Is(err, ErrConfig) || errors.Is(err, ErrState) {
+		return true
+	}
 	var refusal *handshake.Refusal
 	return errors.As(err, &refusal) && refusal.Code != handshake.RefusedOverload
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -137,4 +138,19 @@ func TestLinkClosed(t *testing.T) {
 			t.Error("an address without a session")
 		}
 	})
+}
+
+func TestFinal(t *testing.T) {
+	for err, want := range map[error]bool{
+		fmt.Errorf("x: %w", ErrConfig):                        true,
+		fmt.Errorf("x: %w", ErrState):                         true,
+		&handshake.Refusal{Code: handshake.RefusedCredential}: true,
+		&handshake.Refusal{Code: handshake.RefusedOverload}:   false,
+		ErrKeyChanged: false, // anybody may have said so
+		ErrClosed:     false,
+	} {
+		if final(err) != want {
+			t.Errorf("%v: want %v", err, want)
+		}
+	}
 }

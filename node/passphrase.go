@@ -3,7 +3,6 @@ package node
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"strings"
@@ -27,10 +26,10 @@ func (f *file) unseal(ask Passphrase) ([]byte, error) {
 	if f.Key == "" {
 		return nil, nil
 	}
-	b, err := base64.RawURLEncoding.DecodeString(f.Key)
+	b, err := encoding.DecodeString(f.Key)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("want base64url without padding")
+		return nil, errBase64
 	case !keyfile.IsSealed(b):
 		return b, nil
 	case ask == nil:
@@ -55,7 +54,7 @@ func Sealed(path string) (bool, error) {
 	if _, err := config.Device.Decode(text, &f); err != nil {
 		return false, fmt.Errorf("%w: %s: %w", ErrConfig, path, err)
 	}
-	b, err := base64.RawURLEncoding.DecodeString(f.Key)
+	b, err := encoding.DecodeString(f.Key)
 	defer clear(b)
 	return err == nil && keyfile.IsSealed(b), nil
 }
@@ -107,7 +106,7 @@ func reseal(text []byte, current Passphrase, fresh []byte) ([]byte, error) {
 	all := strings.SplitAfter(string(text), "\n")
 	line := lines["key"] - 1
 	end := all[line][len(strings.TrimRight(all[line], "\r\n")):]
-	all[line] = fmt.Sprintf("key = \"%s\"%s", base64.RawURLEncoding.EncodeToString(sealed), end)
+	all[line] = fmt.Sprintf("key = \"%s\"%s", encoding.EncodeToString(sealed), end)
 	return []byte(strings.Join(all, "")), nil
 }
 

@@ -62,7 +62,8 @@ func (c *Conn) Sleep(ctx context.Context) error {
 func (c *Conn) save(now time.Time) ([]byte, error) {
 	l := c.active
 	switch {
-	case !l.isOpen() && c.underWay(), c.old != nil && !c.old.end.Idle():
+	case !l.isOpen() && c.underWay(), c.old != nil && !c.old.end.Idle(), c.onErrand,
+		c.fresh != nil && c.known.former != [32]byte{}:
 		return nil, session.ErrUnderWay
 	case !l.isOpen():
 		return nil, nil

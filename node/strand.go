@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -18,15 +19,16 @@ var errMoved = fmt.Errorf("%w: another has taken its place", session.ErrClosed)
 // A strand is one session of a Conn, from the first datagram of its handshake on. It is under the
 // Conn's lock.
 type strand struct {
-	conn   *Conn
-	device *session.Device
-	begun  chan struct{}      // closed when the handshake has ended, well or not
-	end    *endpoint.Endpoint // once the session is open
-	err    error              // why it has ended
-	woken  bool               // it was saved and has been gone on with
-	heard  bool               // a record has come
-	out    session.Outbox
-	timer  *alarm.Alarm
+	conn    *Conn
+	device  *session.Device
+	begun   chan struct{}      // closed when the handshake has ended, well or not
+	end     *endpoint.Endpoint // once the session is open
+	err     error              // why it has ended
+	refused error              // why the device does not go on with it
+	woken   bool               // it was saved and has been gone on with
+	heard   bool               // a record has come
+	out     session.Outbox
+	timer   *alarm.Alarm
 }
 
 func (c *Conn) newStrand() *strand {
@@ -47,12 +49,7 @@ func (c *Conn) dial(now time.Time, resume *handshake.ResumptionState) (*strand, 
 
 func (c *Conn) deviceConfig(now time.Time) session.DeviceConfig {
 	known := c.cfg.Memory.of(c.server, now)
-	return session.DeviceConfig{
-		Server:        c.cfg.Trust,
-		Suite:         c.cfg.Suite,
-		Fingerprint:   c.cfg.Fingerprint,
-		Key:           c.cfg.Key,
-		PSK:           c.cfg.PSK,
+	cfg := session.DeviceConfig{
 		Update:        session.Update(c.cfg.Rekey),
 		MaxUDPPayload: c.cfg.MaxUDPPayload,
 		MaxBody:       c.cfg.MaxBody,
@@ -64,6 +61,8 @@ func (c *Conn) deviceConfig(now time.Time) session.DeviceConfig {
 		Echo:          known.echo,
 		RTT:           known.rtt,
 	}
+	c.trust(&cfg)
+	return cfg
 }
 
 // isOpen tells whether requests can be made.
@@ -112,9 +111,13 @@ func (l *strand) take(now time.Time, ev session.Event) {
 	c := l.conn
 	switch {
 	case ev.Kind == session.EventOpen:
+		if l.refused = l.know(); l.refused != nil {
+			l.device.Close(now, &l.out)
+			return
+		}
 		l.open(now)
 	case ev.Kind == session.EventClosed:
-		l.ended(now, ev.Err)
+		l.ended(now, cmp.Or(l.refused, ev.Err))
 	case ev.Kind == session.EventTicket:
 		c.keepTicket(ev.Ticket)
 	case ev.Kind == session.EventPong && c.probe.is(l, ev.ID):
@@ -122,6 +125,15 @@ func (l *strand) take(now time.Time, ev session.Event) {
 	default:
 		l.end.Take(now, ev)
 	}
+}
+
+// know remembers the server where it has just proven its key by a full handshake.
+func (l *strand) know() error {
+	if l.woken || l.device.Stats().Resumed {
+		return nil
+	}
+	l.conn.unsure = !l.conn.hasClock(time.Now())
+	return l.conn.met(l)
 }
 
 // open has requests go to the session from here on.
@@ -162,6 +174,7 @@ func (l *strand) ended(now time.Time, err error) {
 	c := l.conn
 	l.timer.Stop()
 	c.notePath(now, l)
+	err = c.keyChanged(err)
 	switch l {
 	case c.old:
 		c.old, err = nil, errMoved

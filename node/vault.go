@@ -83,14 +83,7 @@ func (v *vault) writeUsed(number uint64) error {
 	if err != nil {
 		return err
 	}
-	return v.replace(v.usedPath(), b)
-}
-
-func (v *vault) replace(name string, b []byte) error {
-	if err := replaceFile(name, b); err != nil {
-		return fmt.Errorf("%w: %w", ErrState, err)
-	}
-	return nil
+	return replaceState(v.usedPath(), b)
 }
 
 // load reads the state. A session in it has been used up when load returns: it is not on the disk
@@ -159,7 +152,7 @@ func (v *vault) put(k kept) error {
 	if err != nil {
 		return err
 	}
-	if err := v.replace(v.path, b); err != nil {
+	if err := replaceState(v.path, b); err != nil {
 		return err
 	}
 	v.last = o.Number

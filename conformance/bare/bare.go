@@ -77,6 +77,15 @@ func (s *Server) Crash() {
 	s.engine = session.NewServer(s.cfg)
 }
 
+// SetIdentities replaces the keys that the server has, the first of a suite being the one that it
+// wants to be known by.
+func (s *Server) SetIdentities(ids ...handshake.Identity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Identities = ids
+	s.engine.SetIdentities(ids)
+}
+
 // Opened is how many sessions have begun.
 func (s *Server) Opened() int {
 	s.mu.Lock()

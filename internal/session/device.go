@@ -3,7 +3,6 @@ package session
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"time"
 
@@ -32,7 +31,7 @@ var (
 	ErrUnderWay = errors.New("requests of the session are under way")
 	// ErrHandshakeTimeout: no m2 that opens has come in time.
 	ErrHandshakeTimeout = errors.New("handshake: no answer of the server that can be believed")
-	// ErrFingerprint: the key that came from GET /hs is not the pinned one.
+	// ErrFingerprint: the key that came from GET /hs is not the pinned one. It is a *FingerprintError.
 	ErrFingerprint = errors.New("handshake: the key offered is not the one of the pinned fingerprint")
 )
 
@@ -52,44 +51,6 @@ const silence = 20 * time.Second
 
 // pingAfter is how long an open session waits for the application to send the first record.
 const pingAfter = 50 * time.Millisecond
-
-// DeviceConfig says whom a device trusts and who it is.
-type DeviceConfig struct {
-	Server      *handshake.ServerCredential // pinned whole, or nil and:
-	Suite       handshake.Suite
-	Fingerprint [32]byte // SHA-256 of cred_S, fetched by GET /hs
-
-	// Verify takes the place of a pin: it takes what an authority has given to the server, is
-	// still valid, and for a key of Suite. Without a Server that it takes the device fetches one.
-	Verify func(token []byte) (*handshake.ServerCredential, error)
-
-	Key   *handshake.PrivateKey // mode kem
-	Token []byte                // of Key, from an authority that the server trusts; nil: none
-	PSK   *handshake.PSK        // mode psk; both keys nil: mode none
-
-	// Resume is tried first: it is used up by NewDevice. nil: a full handshake.
-	Resume    *handshake.ResumptionState
-	Ephemeral bool // resume with a KEM key, forward secret
-	Update    Update
-
-	MaxUDPPayload int           // bytes; 0: MaxUDPPayload
-	PathPayload   int           // what the path was found to carry, bytes; 0: nothing is known
-	IdleTimeout   time.Duration // told to the server; 0: not told
-	Forward       bool          // see coap.Config
-	Rand          io.Reader
-
-	MaxBody int                     // of a body held, bytes; 0: coap's default
-	Stream  func(*coap.Message) int // see [coap.Config]; may be nil
-
-	Echo []byte   // remembered from an earlier m2, or nil
-	RTT  coap.RTT // remembered, or zero
-}
-
-func (c *DeviceConfig) setDefaults() {
-	if c.MaxUDPPayload == 0 {
-		c.MaxUDPPayload = MaxUDPPayload
-	}
-}
 
 // deviceState is docs/protocol.md section 10.
 type deviceState uint8
@@ -112,6 +73,7 @@ type Device struct {
 	attempt  attempt            // that of the handshake under way; nil: the next has new keys
 	resumer  *handshake.Resumer // attempt, where it is a resumption
 	result   *handshake.Result
+	trusts   [32]byte   // fingerprint of the server's credential that the session goes back to
 	plain    *coap.Conn // carries the handshake, nil after it
 	transfer uint64     // its exchange in plain
 	deadline time.Time  // of the handshake
@@ -119,6 +81,8 @@ type Device struct {
 	retryAt  time.Time  // when an unsealed failure is forgotten; zero: none
 	hint     error      // the last unsealed failure
 	hints    int
+	again    bool // the server's credential has been fetched because the one there was did not do
+	checking bool // it is fetched for the error alone
 
 	ch     *channel
 	heard  time.Time            // when a record last opened

@@ -27,39 +27,8 @@ const (
 	firstPause = 200 * time.Millisecond
 )
 
-// A HintError is the plain CoAP answer that the server, or anybody on the path, gave
-// instead of m2. Nothing proves it.
-type HintError struct {
-	Code codes.Code
-}
-
-func (e *HintError) Error() string {
-	switch e.Code {
-	case codes.Unauthorized:
-		return "handshake refused without proof (4.01): the server does not have the pinned key or its suite, or m1 did not open there"
-	case codes.BadRequest:
-		return "handshake refused without proof (4.00): the server does not understand m1; is it another version?"
-	case codes.NotFound:
-		return "handshake refused without proof (4.04): the server has no key of the configured suite"
-	}
-	return fmt.Sprintf("handshake refused without proof (%d.%02d)", e.Code>>5, e.Code&31)
-}
-
 // hsPath is the resource of the handshake.
 func hsPath() message.Options { return message.Options{{ID: message.URIPath, Value: []byte("hs")}} }
-
-// fetch asks for the server's credential (docs/protocol.md section 7.4).
-func (d *Device) fetch(now time.Time, out *Outbox) error {
-	d.state = fetching
-	query := fmt.Appendf(nil, "s=%d", d.cfg.Suite)
-	m := coap.Message{Code: codes.GET, Options: append(hsPath(), message.Option{ID: message.URIQuery, Value: query})}
-	size := d.cfg.Suite.PublicKeySize() + pinnedFraming
-	if d.cfg.Verify != nil {
-		m.Options = append(m.Options, message.Option{ID: message.URIQuery, Value: []byte("f=cwt")})
-		size += leastSignature
-	}
-	return d.send(now, m, size, out)
-}
 
 // initiate makes m1 and sends it.
 func (d *Device) initiate(now time.Time, out *Outbox) error {
@@ -168,24 +137,31 @@ func (d *Device) answer(now time.Time, ev coap.Event, out *Outbox) {
 
 // failure waits, and tries again; after maxHints of them the attempt ends.
 func (d *Device) failure(now time.Time, hint error) {
-	d.hint, d.hints = hint, d.hints+1
-	d.stats.Hints++
-	if d.hints >= maxHints {
-		if d.resumer != nil { // at the least opportune moment for a full handshake, perhaps
-			d.giveUpAt = earliest(d.giveUpAt, now)
-			return
-		}
+	if d.checking { // what there was to say has been said
 		d.end(d.timeout())
 		return
 	}
-	d.retryAt = now.Add(firstPause << (d.hints - 1))
+	d.hint, d.hints = hint, d.hints+1
+	d.stats.Hints++
+	switch {
+	case d.hints < maxHints:
+		d.doubtServer(hint)
+		d.retryAt = now.Add(firstPause << (d.hints - 1))
+	case d.resumer != nil: // at the least opportune moment for a full handshake, perhaps
+		d.giveUpAt = earliest(d.giveUpAt, now)
+	case d.explains(hint):
+		d.checking, d.retryAt = true, now
+		d.deadline = earliest(d.deadline, now.Add(checkTime))
+	default:
+		d.end(d.timeout())
+	}
 }
 
 func (d *Device) retry(now time.Time, out *Outbox) {
 	d.retryAt = time.Time{}
 	var err error
 	switch {
-	case d.state == fetching:
+	case d.state == fetching, d.checking:
 		err = d.fetch(now, out)
 	case d.attempt == nil:
 		err = d.begin(now, out)
@@ -245,6 +221,9 @@ func (d *Device) establish(now time.Time, r *handshake.Result) {
 		return
 	}
 	d.result, d.plain, d.attempt = r, nil, nil
+	if d.resumer == nil {
+		d.trusts = d.fingerprint()
+	}
 	d.stats.Resumed, d.resumer = d.resumer != nil, nil
 	d.state, d.stats.Opened = open, now
 	d.pingAt = now.Add(pingAfter)

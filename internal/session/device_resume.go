@@ -32,7 +32,7 @@ func (d *Device) resumes() bool {
 	}
 	r, err := handshake.NewResumer(d.cfg.Rand, state, handshake.ResumerConfig{
 		Suite:      d.cfg.Suite,
-		Server:     d.fingerprint(),
+		Server:     d.followed(state.Fingerprint()),
 		Key:        d.cfg.Key,
 		PSK:        d.cfg.PSK,
 		Parameters: sparse(d.parameters(), 0),
@@ -41,7 +41,7 @@ func (d *Device) resumes() bool {
 	if err != nil {
 		return false
 	}
-	d.resumer, d.attempt = r, resumption{r}
+	d.resumer, d.attempt, d.trusts = r, resumption{r}, state.Fingerprint()
 	d.giveUpAt = d.started.Add(resumptionTime)
 	return true
 }
@@ -52,6 +52,15 @@ func (d *Device) fingerprint() [32]byte {
 		return d.cfg.Server.Fingerprint()
 	}
 	return d.cfg.Fingerprint
+}
+
+// followed is the fingerprint among those that the device trusts which a session or ticket of
+// another may go by: that of a key which has been followed by the one it trusts now is as good.
+func (d *Device) followed(of [32]byte) [32]byte {
+	if d.cfg.Former != [32]byte{} && of == d.cfg.Former {
+		return of
+	}
+	return d.fingerprint()
 }
 
 // sparse leaves out of parameters what the other side takes for granted: resumptions are to be

@@ -66,7 +66,7 @@ func (d *Device) Save() ([]byte, error) {
 	defer state.Wipe()
 	b, err := cbor.Marshal(savedDevice{
 		Version: savedVersion, Suite: d.result.Suite, Mode: d.result.Mode,
-		Server: d.fingerprint(), Identity: d.cfg.identity(),
+		Server: d.trusts, Identity: d.cfg.identity(),
 		Records: state.Bytes(), CoAP: d.ch.coap.AppendState(nil),
 		Reset: d.result.ResetToken, SessionID: d.result.SessionID, Exporter: d.result.Exporter,
 		Payload: d.result.Peer.MaxUDPPayload, Idle: uint64(d.result.Peer.IdleTimeout / time.Second), Heard: d.heard.Unix(),
@@ -93,7 +93,7 @@ func RestoreDevice(now time.Time, cfg DeviceConfig, state []byte) (*Device, erro
 	switch {
 	case cfg.Verify != nil && d.trusted() == nil:
 		return nil, fmt.Errorf("%w: the server's credential is not valid any more", ErrState)
-	case s.Suite != cfg.Suite || s.Server != d.fingerprint() || !bytes.Equal(s.Identity, cfg.identity()):
+	case s.Suite != cfg.Suite || s.Server != d.followed(s.Server) || !bytes.Equal(s.Identity, cfg.identity()):
 		return nil, fmt.Errorf("%w: it is of another server or identity", ErrState)
 	case now.Sub(d.heard) >= idle || now.Before(d.heard.Add(-clockSkew)):
 		return nil, fmt.Errorf("%w: it is too old", ErrState)
@@ -132,7 +132,7 @@ func (d *Device) wake(now time.Time, s *savedDevice) error {
 	d.result = &handshake.Result{
 		Suite: s.Suite, Mode: s.Mode, Exporter: s.Exporter, ResetToken: s.Reset, SessionID: s.SessionID, Peer: peer,
 	}
-	d.state, d.stats.Started, d.stats.Opened = open, now, now
+	d.state, d.trusts, d.stats.Started, d.stats.Opened = open, s.Server, now, now
 	d.events = append(d.events, Event{Kind: EventOpen})
 	return nil
 }

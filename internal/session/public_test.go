@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/plgd-dev/go-coap/v3/message"
@@ -17,6 +18,8 @@ func TestPublic(t *testing.T) {
 	token, older := f.token(cwt.UsageServer, nil), f.token(cwt.UsageServer, nil)
 	p := newPublic([]handshake.Identity{otherKey.Identity(), f.identity(serverKey, token, older)})
 	pinned := otherKey.ServerCredential().Bytes()
+	second := serverKey.ServerCredential()
+	kid := fmt.Sprintf("k=%x", second.KeyID())
 	for _, row := range []struct {
 		path, query []string
 		want        []byte
@@ -26,6 +29,9 @@ func TestPublic(t *testing.T) {
 		{[]string{"hs"}, []string{"s=3", "f=cwt"}, token, message.AppCBOR},
 		{[]string{"hs"}, []string{"f=cwt", "s=3"}, token, message.AppCBOR},
 		{[]string{"hs"}, []string{"s=3", "x=y"}, pinned, message.AppCBOR},
+		{[]string{"hs"}, []string{"s=3", kid}, second.Bytes(), message.AppCBOR},
+		{[]string{"hs"}, []string{"s=2", kid}, nil, 0},
+		{[]string{"hs"}, []string{"s=3", "k=00"}, pinned, message.AppCBOR},
 		{[]string{"hs"}, []string{"s=3", "f=x509"}, nil, 0},
 		{[]string{"hs"}, []string{"s=2"}, nil, 0},
 		{[]string{"hs"}, []string{"s=2", "f=cwt"}, nil, 0},

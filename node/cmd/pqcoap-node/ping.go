@@ -33,7 +33,7 @@ func pingSetup(fs *flag.FlagSet) cli.Action {
 	t.define(fs, requestTimeout, "on one handshake and its GET")
 	n := fs.Int("n", 3, "`N` handshakes")
 	fresh := fs.Bool("fresh", false, "remember nothing from one handshake to the next: neither the server's "+
-		"Echo nor the round-trip time, nor a ticket")
+		"Echo nor the round-trip time, nor a ticket, nor a new key of the server")
 	asJSON := fs.Bool("json", false, "print one JSON object at the end and nothing else: handshakes, failed, resumed, "+
 		"handshake_ms, first_answer_ms (each p50, p95, p99, max), bytes_out, "+
 		"bytes_in, datagrams_out, datagrams_in, request_bytes_out, "+

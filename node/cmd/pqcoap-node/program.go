@@ -18,6 +18,7 @@ import (
 const (
 	codeNoSession = 3
 	codeAnswer    = 4
+	codeOtherKey  = 5
 )
 
 func program() *cli.Program {
@@ -25,9 +26,9 @@ func program() *cli.Program {
 		Name: "pqcoap-node",
 		About: `pqcoap-node is a device. It agrees on keys with a pqcoap server by ML-KEM, and sends
 CoAP requests over that channel. Its file, which holds its private key and says how
-to know the server, is made by 'pqcoap-server enroll'.`,
+to know the server, is made by 'pqcoap-node init', or by 'pqcoap-server enroll'.`,
 		Commands: []cli.Command{
-			getCommand(), observeCommand(), postCommand(), putCommand(), deleteCommand(),
+			initCommand(), getCommand(), observeCommand(), postCommand(), putCommand(), deleteCommand(),
 			fetchCommand(), patchCommand(), ipatchCommand(), runCommand(), pingCommand(), proxyCommand(),
 			checkCommand(), passphraseCommand(),
 		},
@@ -38,6 +39,7 @@ to know the server, is made by 'pqcoap-server enroll'.`,
 		Codes: []cli.ExitCode{
 			{Code: codeNoSession, Meaning: "no session: not connected, refused, or no answer in time"},
 			{Code: codeAnswer, Meaning: "the server answered with an error code, 4.xx or 5.xx"},
+			{Code: codeOtherKey, Meaning: "what answers offers another key than the server had when it was first met"},
 		},
 	}
 }
@@ -50,7 +52,7 @@ type target struct {
 }
 
 func (t *target) define(fs *flag.FlagSet, timeout time.Duration, what string) {
-	fs.StringVar(&t.file, "c", "", "`FILE` of the device, as 'pqcoap-server enroll' writes it")
+	fs.StringVar(&t.file, "c", "", "`FILE` of the device, as 'pqcoap-node init' writes it")
 	t.passphrase.Define(fs)
 	fs.StringVar(&t.server, "server", "", "`ADDR` of the server instead of the one in FILE: host or host:port")
 	fs.StringVar(&t.state, "state", "", "`FILE` that keeps the session for the next call, instead of the one in FILE of -c; "+
@@ -92,7 +94,12 @@ func (t *target) dial(ctx context.Context, std cli.Streams, cfg node.Config) (*n
 		cfg.Log = std.Log
 	}
 	conn, err := node.Dial(ctx, "", cfg)
-	if err != nil {
+	switch {
+	case errors.Is(err, node.ErrKeyChanged):
+		return nil, cli.Exit(codeOtherKey, err)
+	case errors.Is(err, node.ErrConfig), errors.Is(err, node.ErrState):
+		return nil, err
+	case err != nil:
 		return nil, cli.Exit(codeNoSession, t.explain(err))
 	}
 	return conn, nil

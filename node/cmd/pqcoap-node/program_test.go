@@ -40,8 +40,14 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
-	if len(names) != len(program().Commands) {
-		t.Errorf("%d commands, %d tested", len(program().Commands), len(names))
+	_, out, _ := command(t, "init", "-h")
+	for _, part := range []string{"Usage: pqcoap-node init CODE", "-pin FINGERPRINT", "\nExamples:\n  pqcoap-node init "} {
+		if !strings.Contains(out, part) {
+			t.Errorf("init -h lacks %q:\n%s", part, out)
+		}
+	}
+	if len(names)+1 != len(program().Commands) {
+		t.Errorf("%d commands, %d tested", len(program().Commands), len(names)+1)
 	}
 }
 
@@ -75,6 +81,16 @@ func TestUsageErrors(t *testing.T) {
 		{"run -c x -count -1", "-count: want 0 or more"},
 		{"ping -c x y", "want no arguments, have 1"},
 		{"ping -c x -n 0", "-n: want 1 or more"},
+		{"init", "want one CODE, have 0"},
+		{"init coap+pq://h:1?s=1 fp=x", "want one CODE, have 2"},
+		{"init -timeout 0s x", "-timeout: want more than 0"},
+		{"init x", "want 12 digits and letters"},
+		{"init coap+pq://h:1?s=1", "fp: want a fingerprint"},
+		{"init coap+pq://h:1?s=1 -server h", "are for a code alone"},
+		{"init 7K2M-9QXR-4TBC", "needs -server ADDR and -pin FINGERPRINT"},
+		{"init 7K2M-9QXR-4TBC -server h -pin x", "-pin: want 64 hex digits"},
+		{"init 7K2M-9QXR-4TBC -server h -pin x -suite 5", "-suite: want 1, 2, 3 or 4"},
+		{"init -", "want 12 digits and letters"},
 		{"pong", "no command \"pong\""},
 	}
 	for _, tt := range tests {

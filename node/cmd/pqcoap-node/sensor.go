@@ -15,6 +15,7 @@ import (
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/cli"
+	"github.com/pqcoap/pqcoap/node"
 )
 
 const (
@@ -179,8 +180,11 @@ func verdict(m coap.Message) error {
 }
 
 // final reports whether no further attempt can help: the server has refused the device, which
-// it has proven, or the readings.
+// it has proven, or the readings, or the device's files are not as they must be.
 func final(err error) bool {
+	if errors.Is(err, node.ErrConfig) || errors.Is(err, node.ErrState) {
+		return true
+	}
 	var refusal *handshake.Refusal
 	if errors.As(err, &refusal) {
 		return refusal.Code != handshake.RefusedOverload

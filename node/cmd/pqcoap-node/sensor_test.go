@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/cli"
+	"github.com/pqcoap/pqcoap/node"
 )
 
 var errAway = errors.New("away")
@@ -234,5 +236,22 @@ func TestSensorInterrupted(t *testing.T) {
 				f.complete(4)
 			}
 		})
+	}
+}
+
+// What no further attempt can help is told from what may pass.
+func TestFinal(t *testing.T) {
+	for err, want := range map[error]bool{
+		fmt.Errorf("x: %w", node.ErrConfig):                   true,
+		fmt.Errorf("x: %w", node.ErrState):                    true,
+		&handshake.Refusal{Code: handshake.RefusedCredential}: true,
+		&handshake.Refusal{Code: handshake.RefusedOverload}:   false,
+		cli.Exit(codeAnswer, errBusy):                         true,
+		cli.Exit(codeOtherKey, node.ErrKeyChanged):            false, // anybody may have said so
+		cli.Exit(codeNoSession, context.DeadlineExceeded):     false,
+	} {
+		if final(err) != want {
+			t.Errorf("%v: want %v", err, want)
+		}
 	}
 }

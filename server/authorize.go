@@ -13,7 +13,7 @@ import (
 )
 
 // notLetIn is all that a device is told, whatever the reason: the operator has that in the audit log.
-const notLetIn = "this device is not let in here"
+const notLetIn = "this device is not enrolled here"
 
 // guessRetry is when a device may come again that was not looked up, since somebody guesses codes.
 const guessRetry = 5 * time.Second

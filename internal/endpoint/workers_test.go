@@ -143,34 +143,42 @@ func TestWorkersTogether(t *testing.T) {
 			return coap.Status(coap.Changed)
 		}))
 		var flushed []time.Duration
-		r.owner.Flush = func(now time.Time) { flushed = append(flushed, now.Sub(start)) }
+		r.owner.Flush = func(now time.Time) {
+			lock.Lock()
+			defer lock.Unlock()
+			flushed = append(flushed, now.Sub(start))
+		}
+		noted := func() (sent, begun []time.Duration) {
+			synctest.Wait()
+			lock.Lock()
+			defer lock.Unlock()
+			sent, begun = flushed, began
+			start, flushed, began = time.Now(), nil, nil
+			return sent, begun
+		}
 
 		r.together(coap.GET, coap.GET, coap.GET, coap.GET, coap.GET)
-		synctest.Wait()
-		if len(flushed) != 1 || flushed[0] != 0 || len(began) != 5 {
-			t.Errorf("sent at %v, begun at %v", flushed, began)
+		if sent, begun := noted(); len(sent) != 1 || sent[0] != 0 || len(begun) != 5 {
+			t.Errorf("sent at %v, begun at %v", sent, begun)
 		}
 
-		start, flushed, began = time.Now(), nil, nil
 		r.together(coap.GET, coap.POST, coap.GET, coap.GET)
 		time.Sleep(slow / 2)
-		synctest.Wait()
-		if len(flushed) != 2 || flushed[0] > patience || flushed[1] > 3*patience || len(began) != 4 || began[3] > 3*patience {
-			t.Errorf("sent at %v, begun at %v", flushed, began)
+		sent, begun := noted()
+		if len(sent) != 2 || sent[0] > patience || sent[1] > 3*patience || len(begun) != 4 || begun[3] > 3*patience {
+			t.Errorf("sent at %v, begun at %v", sent, begun)
 		}
 		time.Sleep(slow)
-		synctest.Wait()
 
 		many := make([]coap.Code, 64)
 		for i := range many {
 			many[i] = coap.POST
 		}
-		start, flushed, began = time.Now(), nil, nil
+		noted()
 		r.together(many...)
 		time.Sleep(slow / 2)
-		synctest.Wait()
-		if len(began) != len(many) || began[len(began)-1] > 10*patience {
-			t.Errorf("%d begun, the last after %v", len(began), began[len(began)-1])
+		if _, begun = noted(); len(begun) != len(many) || begun[len(begun)-1] > 10*patience {
+			t.Errorf("%d begun at %v", len(begun), begun)
 		}
 		time.Sleep(slow)
 		synctest.Wait()

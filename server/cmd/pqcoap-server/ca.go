@@ -18,22 +18,21 @@ import (
 func caCommand() cli.Command {
 	return cli.Command{
 		Name:  "ca",
-		Args:  "ACTION -dir DIR [FILE] [FLAGS]",
+		Args:  "ACTION -dir DIR [FILE | KEY] [FLAGS]",
 		Short: "keep an authority that vouches for devices and servers",
 		Long: `An authority signs credentials (CWTs, by ML-DSA): devices that trust it need no server's key,
 and servers that trust it let in every device that it vouches for. Whoever has its private key,
 authority.key, can be any of them. It lies in the folder of a server, which then renews its own
 credential and issues those of devices; or in a folder of its own, off line.
 
-  init      make an authority named by -issuer; -alg 44 makes credentials 0.9 kB smaller
-  show      print the authorities of the folder
-  export    write the public key, for ca trust and for devices' files
-  trust     let in the devices of the authority in FILE, which export has written
-  distrust  end that; FILE is the key that show prints
-  request   write the public key of the server, -suite N, for ca issue -server elsewhere
-  issue     sign a credential of -name for the public key in FILE: a device's, or with -server a
-            server's
-  install   give the server the credential in FILE, which issue has written
+ca init makes an authority, named by -issuer; -alg 44 makes credentials 0.9 kB smaller.
+ca show prints the authorities of the folder.
+
+ca export writes the public key, for ca trust and for devices' files. ca trust FILE lets in the
+devices of the authority that FILE is of; ca distrust KEY ends that, by the key that ca show prints.
+
+ca issue FILE signs a credential of -name for the public key in FILE: a device's, or with -server a
+server's, which ca request has written there. ca install FILE gives it to that server.
 
 A server that runs takes all of it within a second.`,
 		Examples: `

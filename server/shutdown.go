@@ -92,13 +92,6 @@ func (s *Server) drain(ctx context.Context) error {
 	return s.until(ctx, func(one *shard) bool { return one.engine.Quiet() })
 }
 
-// drains tells whether the server takes on nothing new.
-func (s *Server) drains() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.draining
-}
-
 // until waits for something to be so in all shards, or for the end of ctx. ErrClosed where the
 // server is closed meanwhile.
 func (s *Server) until(ctx context.Context, so func(*shard) bool) error {

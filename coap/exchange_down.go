@@ -52,8 +52,9 @@ func (x *exchange) early() uint32 {
 	return min(blocks(x.expected, x.download.szx), maxParked+1)
 }
 
+// blocks returns how many blocks a body has. Where an int has 32 bits, the sum may need more.
 func blocks(size int, szx uint8) uint32 {
-	return uint32((size + 16<<szx - 1) >> (4 + szx))
+	return uint32((int64(size) + 16<<szx - 1) >> (4 + szx))
 }
 
 // nextPull returns the next pull to send. On the plain lane, where it is small beside

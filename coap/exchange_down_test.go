@@ -2,6 +2,7 @@ package coap
 
 import (
 	"bytes"
+	"math"
 	"testing"
 	"time"
 
@@ -75,6 +76,19 @@ func TestUnexpectedSizes(t *testing.T) {
 			if e := p.result(); !bytes.Equal(e.Message.Payload, down) {
 				t.Errorf("expected %d, got %d of %d bytes, error %v", expect, len(e.Message.Payload), size, e.Err)
 			}
+		}
+	}
+}
+
+// Sizes up to the largest that an int of 32 bits holds.
+func TestBlocks(t *testing.T) {
+	for _, row := range []struct {
+		size int
+		szx  uint8
+		want uint32
+	}{{0, 6, 0}, {1, 6, 1}, {1024, 6, 1}, {1025, 6, 2}, {33, 0, 3}, {math.MaxInt32, 6, 1 << 21}, {math.MaxInt32, 0, 1 << 27}} {
+		if got := blocks(row.size, row.szx); got != row.want {
+			t.Errorf("blocks(%d, %d) = %d, want %d", row.size, row.szx, got, row.want)
 		}
 	}
 }

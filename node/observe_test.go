@@ -15,7 +15,7 @@ import (
 )
 
 // seen is a state of an observation that goes on.
-func seen(body string, age int) coap.Message {
+func seen(body string, age int64) coap.Message {
 	m := *later(coap.ContentCode, age)
 	m.Options = append(message.Options{{ID: message.Observe}}, m.Options...)
 	m.Payload = []byte(body)
@@ -59,7 +59,7 @@ func next(ctx context.Context, w coap.Watch) <-chan error {
 // A state that is too old to be the newest has the server asked anew, once, and the old
 // registration taken back.
 func TestWatchStale(t *testing.T) {
-	for _, age := range []int{-1, 0, 5, 3600} {
+	for _, age := range []int64{-1, 0, 5, 3600} {
 		synctest.Test(t, func(t *testing.T) {
 			_, f := newFake(t)
 			w := f.observe(t, seen("1", age))

@@ -19,7 +19,7 @@ func to(path string) *coap.Message {
 }
 
 // later is an answer with a Max-Age, none below 0.
-func later(code coap.Code, age int) *coap.Message {
+func later(code coap.Code, age int64) *coap.Message {
 	m := coap.Status(code)
 	if age >= 0 {
 		m.Options = message.Options{{ID: message.MaxAge, Value: binary.BigEndian.AppendUint32(nil, uint32(age))}}
@@ -28,7 +28,7 @@ func later(code coap.Code, age int) *coap.Message {
 }
 
 func TestMaxAge(t *testing.T) {
-	for age, want := range map[int]time.Duration{
+	for age, want := range map[int64]time.Duration{
 		-1: time.Minute, 0: 0, 1: time.Second, 1<<32 - 1: (1<<32 - 1) * time.Second,
 	} {
 		if got := maxAge(later(coap.ContentCode, age)); got != want {
@@ -50,7 +50,7 @@ func TestPatienceNotes(t *testing.T) {
 
 // A path is held until Max-Age has passed, and not much longer; others are not held at all.
 func TestPatienceWaits(t *testing.T) {
-	for _, age := range []int{-1, 0, 1, 40} {
+	for _, age := range []int64{-1, 0, 1, 40} {
 		synctest.Test(t, func(t *testing.T) {
 			var p patience
 			start := time.Now()
@@ -127,7 +127,7 @@ func TestPatienceBounds(t *testing.T) {
 	now := time.Now()
 	age := 60.
 	for i := range maxHeld + 10 {
-		p.note(now, to(fmt.Sprint(i)), later(coap.ServiceUnavailable, int(age)))
+		p.note(now, to(fmt.Sprint(i)), later(coap.ServiceUnavailable, int64(age)))
 		age *= 1.15 // by more than the random part
 	}
 	if len(p.held) != maxHeld {

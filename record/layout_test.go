@@ -2,6 +2,7 @@ package record
 
 import (
 	"errors"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -71,7 +72,7 @@ func TestLayoutRefused(t *testing.T) {
 	}{
 		{Layout{0, 0, 0}, 0, 0}, {Layout{3, 0, 0}, 0, 0}, {Layout{16, 0, 0}, 0, 0},
 		{Layout{1, 4, 3}, 0, 0}, {Layout{8, 32, 31}, 0, 0}, {Layout{8, -1, 3}, 0, 0}, {Layout{8, 3, -1}, 0, 0},
-		{Layout{8, 1 << 62, 1 << 62}, 0, 0},
+		{Layout{8, math.MaxInt/2 + 1, math.MaxInt/2 + 1}, 0, 0},
 		{Layout{2, 2, 4}, 4, 0}, {Layout{2, 2, 4}, 0, 16}, {Layout{2, 0, 4}, 1, 0}, {Layout{2, 4, 0}, 0, 1},
 	} {
 		if id, err := tc.layout.NewID(tc.shard, tc.slot, zeros{}); !errors.Is(err, ErrConnectionID) {

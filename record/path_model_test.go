@@ -78,7 +78,7 @@ func TestAmplificationLimit(t *testing.T) {
 			}
 		}
 	})
-	if moved == 0 {
+	if moved == 0 && !testing.Short() { // -short is too few runs for some
 		t.Error("the model never saw a move")
 	}
 }

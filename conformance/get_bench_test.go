@@ -86,10 +86,13 @@ func benchServer(b *testing.B, h coap.Handler) (addr string, stop func()) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	socket := loopback(b)
+	port, err := server.Listen("127.0.0.1:0", 0)
+	if err != nil {
+		b.Fatal(err)
+	}
 	var running sync.WaitGroup
-	running.Go(func() { srv.Serve(socket) })
-	return socket.LocalAddr().String(), func() {
+	running.Go(func() { srv.ServePort(port) })
+	return port.Addr().String(), func() {
 		srv.Close()
 		running.Wait()
 	}

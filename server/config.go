@@ -69,6 +69,7 @@ type Config struct {
 	IdleTimeout   time.Duration // 0: 48 h
 	Workers       int           // for public-key operations; 0: one a core
 	MaxHandlers   int           // at work at once; 0: 1024
+	Shards        int           // of ListenAndServe; 0: one a core
 	Admission     Admission     // zero: DefaultAdmission
 
 	dir *Dir // whose files are kept while the server runs; nil: none

@@ -11,32 +11,36 @@ import (
 // recently is how long behind its last record a device is taken to be there: NATs forget it later.
 const recently = 30 * time.Second
 
-// deliver sends what waits for a device that is there; for one that is not it waits. The caller
-// holds the lock.
-func (s *Server) deliver(now time.Time, device string) {
+// deliver sends what waits for a device if that is there; for one that is not it waits.
+func (s *Server) deliver(device string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	of := s.queue.devices[device]
-	if of == nil || of.busy || s.draining || s.closed {
-		return
-	}
-	if _, ok := s.there(now, device); ok {
+	switch {
+	case of == nil || s.draining || s.closed:
+	case of.busy:
+		of.again = true // who is busy may have seen a device that was not there
+	default:
 		of.busy = true
 		s.tasks.Go(func() { s.deliverAll(device, of) })
 	}
 }
 
 // there is the session of a device that was heard lately; of one that was not, the next record is
-// waited for, and the session is not woken for it. The caller holds the lock.
-func (s *Server) there(now time.Time, device string) (peer, bool) {
-	heard, ok := s.engine.Heard(device)
-	switch {
-	case !ok:
-		return peer{}, false
-	case now.Sub(heard) > recently:
-		s.engine.Listen(device)
+// waited for, and the session is not woken for it.
+func (s *Server) there(device string) (peer, bool) {
+	at, ref := s.at(device)
+	if at == nil {
 		return peer{}, false
 	}
-	ref, ok := s.engine.Find(device)
-	return peer{s, ref}, ok
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	heard, ok := at.engine.Heard(device)
+	if ok && time.Since(heard) > recently {
+		at.engine.Listen(device)
+		ok = false
+	}
+	return peer{at, ref}, ok
 }
 
 // deliverAll sends what waits for a device, one after another, as long as the device answers.
@@ -47,8 +51,7 @@ func (s *Server) deliverAll(device string, of *deviceQueue) {
 			return
 		}
 		m, err := to.Do(ctx, r.message)
-		if !s.answered(r, m, err, to) {
-			s.rest(device, of)
+		if !s.answered(r, m, err, to) && s.rest(device, of) {
 			return
 		}
 	}
@@ -56,23 +59,29 @@ func (s *Server) deliverAll(device string, of *deviceQueue) {
 
 // nextQueued is what is to be sent next, and by what; nil where nothing can be.
 func (s *Server) nextQueued(device string, of *deviceQueue) (*Queued, peer, context.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.queue.idle(device, of)
-	if len(of.list) == 0 || s.draining || s.closed {
-		return nil, peer{}, nil
+	for {
+		to, ok := s.there(device)
+		s.mu.Lock()
+		switch {
+		case len(of.list) == 0 || s.draining || s.closed:
+			of.again = false
+		case ok:
+			defer s.mu.Unlock()
+			r := of.list[0]
+			return r, to, r.begin()
+		}
+		idle := s.queue.idle(device, of)
+		s.mu.Unlock()
+		if idle {
+			return nil, peer{}, nil
+		}
 	}
-	to, ok := s.there(time.Now(), device)
-	if !ok {
-		return nil, peer{}, nil
-	}
-	r := of.list[0]
-	of.busy = true
-	return r, to, r.begin()
 }
 
 // answered takes what came of sending a request; false where the device is to be waited for.
 func (s *Server) answered(r *Queued, m coap.Message, err error, from peer) bool {
+	at, ref := s.at(r.device)
+	lost := at == nil || ref != from.ref // the session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r.stop()
@@ -80,8 +89,6 @@ func (s *Server) answered(r *Queued, m coap.Message, err error, from peer) bool 
 		return true
 	}
 	r.sent = false
-	ref, ok := s.engine.Find(r.device)
-	lost := !ok || ref != from.ref // the session
 	switch {
 	case err == nil || !lost && !errors.Is(err, coap.ErrTimeout) && !errors.Is(err, coap.ErrBusy):
 		r.end(m, err)
@@ -94,19 +101,26 @@ func (s *Server) answered(r *Queued, m coap.Message, err error, from peer) bool 
 	return lost // for the session in its place
 }
 
-// rest waits for the device to be heard.
-func (s *Server) rest(device string, of *deviceQueue) {
+// rest waits for the device to be heard; false where it has been, meanwhile.
+func (s *Server) rest(device string, of *deviceQueue) bool {
+	if at, _ := s.at(device); at != nil {
+		at.mu.Lock()
+		at.engine.Listen(device)
+		at.mu.Unlock()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.queue.idle(device, of)
-	if len(of.list) > 0 {
-		s.engine.Listen(device)
-	}
+	return s.queue.idle(device, of)
 }
 
-// idle notes that nobody is sending.
-func (q *queue) idle(device string, of *deviceQueue) {
+// idle notes that nobody is sending; false where there is reason to look once more.
+func (q *queue) idle(device string, of *deviceQueue) bool {
+	if of.again {
+		of.again = false
+		return false
+	}
 	if of.busy = false; len(of.list) == 0 {
 		delete(q.devices, device)
 	}
+	return true
 }

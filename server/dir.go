@@ -175,6 +175,7 @@ func (d *Dir) Config(h coap.Handler) Config {
 		Handler:       h,
 		AlwaysEcho:    d.Settings.Echo == EchoAlways,
 		MaxUDPPayload: d.Settings.MaxUDPPayload,
+		Shards:        d.Settings.Shards,
 		IdleTimeout:   d.Settings.idle(),
 		MaxHalfOpen:   d.Settings.Limits.HalfOpen,
 		MaxSessions:   d.Settings.Limits.Sessions,

@@ -14,7 +14,7 @@ import (
 
 // endpointOf is that of a session which is awake. It is made when it is needed, and kept until the
 // session rests. The caller holds the lock.
-func (s *Server) endpointOf(one *session.Session) *endpoint.Endpoint {
+func (s *shard) endpointOf(one *session.Session) *endpoint.Endpoint {
 	if p, ok := one.Owner.(*endpoint.Endpoint); ok {
 		return p
 	}
@@ -30,7 +30,7 @@ func (s *Server) endpointOf(one *session.Session) *endpoint.Endpoint {
 
 // request gives a request to its endpoint, if its device may ask so much. The caller holds the
 // lock.
-func (s *Server) request(now time.Time, ev session.Event) {
+func (s *shard) request(now time.Time, ev session.Event) {
 	if wait := s.engine.Spend(now, ev.Session); wait > 0 {
 		s.engine.Respond(now, ev.Session, ev.ID, tooMany(wait), nil, &s.out)
 		return
@@ -56,57 +56,55 @@ func (s *Server) letGo(one *session.Session) bool {
 
 // An engine is the CoAP of one session, as its endpoint sees it.
 type engine struct {
-	server  *Server
+	shard   *shard
 	session *session.Session
 }
 
 func (e *engine) Request(now time.Time, m coap.Message, opt coap.RequestOptions) (uint64, error) {
-	return e.server.engine.Request(now, e.session, m, opt, &e.server.out)
+	return e.shard.engine.Request(now, e.session, m, opt, &e.shard.out)
 }
 
 func (e *engine) Ping(now time.Time) (uint64, error) {
-	return e.server.engine.Ping(now, e.session, &e.server.out)
+	return e.shard.engine.Ping(now, e.session, &e.shard.out)
 }
 
 func (e *engine) Cancel(now time.Time, id uint64) {
-	e.server.engine.Cancel(now, e.session, id, &e.server.out)
+	e.shard.engine.Cancel(now, e.session, id, &e.shard.out)
 }
 
 func (e *engine) Respond(now time.Time, id uint64, m coap.Message, body coap.Body) error {
-	return e.server.engine.Respond(now, e.session, id, m, body, &e.server.out)
+	return e.shard.engine.Respond(now, e.session, id, m, body, &e.shard.out)
 }
 
 func (e *engine) Consumed(now time.Time, id uint64, n int) {
-	e.server.engine.Consumed(now, e.session, id, n, &e.server.out)
+	e.shard.engine.Consumed(now, e.session, id, n, &e.shard.out)
 }
 
 func (e *engine) ConsumedRequest(now time.Time, id uint64, n int) {
-	e.server.engine.ConsumedRequest(now, e.session, id, n, &e.server.out)
+	e.shard.engine.ConsumedRequest(now, e.session, id, n, &e.shard.out)
 }
 
 func (e *engine) Notify(now time.Time, id uint64, m coap.Message) error {
-	return e.server.engine.Notify(now, e.session, id, m, &e.server.out)
+	return e.shard.engine.Notify(now, e.session, id, m, &e.shard.out)
 }
 
 func (e *engine) EndObservation(now time.Time, id uint64) {
-	e.server.engine.EndObservation(now, e.session, id)
+	e.shard.engine.EndObservation(now, e.session, id)
 }
 
-func (e *engine) Room() bool { return e.server.engine.Room(e.session) }
+func (e *engine) Room() bool { return e.shard.engine.Room(e.session) }
 
-func (e *engine) LocalAddr() netip.AddrPort { return localAddr(e.server.socket) }
+// LocalAddr is where the device has found the server.
+func (e *engine) LocalAddr() netip.AddrPort {
+	local := e.shard.port.LocalAddr()
+	if at := e.session.At(); at.IsValid() {
+		local = netip.AddrPortFrom(at, local.Port())
+	}
+	return local
+}
 
 func (e *engine) RemoteAddr() netip.AddrPort { return e.session.Peer() }
 
-func (e *engine) Flush(now time.Time) { e.server.flush(now) }
+func (e *engine) Flush(now time.Time) { e.shard.flush(now) }
 
-func (e *engine) Close() error { return peer{e.server, e.session.Ref()}.Close() }
-
-// localAddr is the address of a socket.
-func localAddr(socket PacketConn) netip.AddrPort {
-	addr, err := netip.ParseAddrPort(socket.LocalAddr().String())
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return addr
-}
+func (e *engine) Close() error { return peer{e.shard, e.session.Ref()}.Close() }

@@ -44,11 +44,15 @@ func (s *Server) keepDevices(names map[string]struct{}, all bool) {
 // reconsider asks again about the sessions of some devices, and about what they observe.
 func (s *Server) reconsider(now time.Time, names ...string) {
 	s.mu.Lock()
-	if s.closed || s.socket == nil {
-		s.mu.Unlock()
-		return
-	}
 	s.checked = now
+	s.mu.Unlock()
+	for _, one := range s.all() {
+		one.reconsider(names)
+	}
+}
+
+func (s *shard) reconsider(names []string) {
+	s.mu.Lock()
 	var list []session.Holder
 	for _, name := range names {
 		list = append(list, s.engine.HoldersOf(name)...)
@@ -63,20 +67,18 @@ func (s *Server) reconsider(now time.Time, names ...string) {
 
 // endDenied ends what devices observe and must not any more.
 func (s *Server) endDenied() {
-	s.mu.Lock()
-	if s.closed || s.socket == nil {
-		s.mu.Unlock()
-		return
-	}
-	list := s.engine.Awake() // those at rest observe nothing
-	s.mu.Unlock()
-	for _, one := range list {
-		s.endDeniedOf(one.Ref())
+	for _, at := range s.all() {
+		at.mu.Lock()
+		list := at.engine.Awake() // those at rest observe nothing
+		at.mu.Unlock()
+		for _, one := range list {
+			at.endDeniedOf(one.Ref())
+		}
 	}
 }
 
 // endDeniedOf does that for one session. What a device may is looked up without the lock.
-func (s *Server) endDeniedOf(ref session.Ref) {
+func (s *shard) endDeniedOf(ref session.Ref) {
 	s.mu.Lock()
 	one, observed := s.engine.AwakeOf(ref), false
 	if one != nil {
@@ -89,7 +91,7 @@ func (s *Server) endDeniedOf(ref session.Ref) {
 	may, err := s.cfg.dir.permit(one.Device())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if one = s.engine.AwakeOf(ref); s.closed || one == nil {
+	if one = s.engine.AwakeOf(ref); s.over || one == nil {
 		return
 	}
 	now := time.Now()
@@ -123,9 +125,7 @@ func (s *Server) keepStanding(now time.Time, dir *Dir, changed bool) {
 
 // stand has the server be what it is from now on.
 func (s *Server) stand(now time.Time, before, st *standing) {
-	s.mu.Lock()
-	s.engine.SetIdentities(st.identities)
-	s.mu.Unlock()
+	s.each(func(_ time.Time, one *shard) { one.engine.SetIdentities(st.identities) })
 	s.tellKeys(now, before.keys.current, st.keys.current, "server key")
 	s.tellKeys(now, st.keys.all(), before.keys.all(), "server key retired")
 	for suite, token := range st.tokens {

@@ -15,27 +15,25 @@ import (
 // A peer is a device in one session, for as long as that lives. The session may rest meanwhile: what
 // is asked of the device wakes it. Peers of one session are equal.
 type peer struct {
-	server *Server
-	ref    session.Ref
+	shard *shard
+	ref   session.Ref
 }
 
 // Device is the session that a device has open, by its authenticated name: what it can be
 // asked through. It is nil where the device is not connected.
 func (s *Server) Device(name string) coap.Peer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if ref, ok := s.engine.Find(name); ok {
-		return peer{s, ref}
+	if at, ref := s.at(name); at != nil {
+		return peer{at, ref}
 	}
 	return nil
 }
 
 // awake is the session, nil where it has ended. The caller holds the lock, and flushes.
-func (p peer) awake(now time.Time) *session.Session { return p.server.engine.Session(now, p.ref) }
+func (p peer) awake(now time.Time) *session.Session { return p.shard.engine.Session(now, p.ref) }
 
 // endpoint is the end of the session by which the device can be asked.
 func (p peer) endpoint() (*endpoint.Endpoint, error) {
-	s := p.server
+	s := p.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -43,7 +41,7 @@ func (p peer) endpoint() (*endpoint.Endpoint, error) {
 	if one == nil {
 		return nil, session.ErrClosed
 	}
-	if !s.closed { // its deadline may be the first now
+	if !s.over { // its deadline may be the first now
 		s.flush(now)
 	}
 	return s.endpointOf(one), nil
@@ -94,11 +92,12 @@ func (p peer) Ping(ctx context.Context) error {
 	return p.through(func(end *endpoint.Endpoint) error { return end.Ping(ctx) })
 }
 
-// LocalAddr implements coap.Peer.
+// LocalAddr implements coap.Peer. It is that of the port when the session has ended.
 func (p peer) LocalAddr() netip.AddrPort {
-	p.server.mu.Lock()
-	defer p.server.mu.Unlock()
-	return localAddr(p.server.socket)
+	if end, err := p.endpoint(); err == nil {
+		return end.LocalAddr()
+	}
+	return p.shard.port.LocalAddr()
 }
 
 // RemoteAddr implements coap.Peer. It is the zero AddrPort when the session has ended.
@@ -111,10 +110,10 @@ func (p peer) RemoteAddr() netip.AddrPort {
 
 // Close implements coap.Peer.
 func (p peer) Close() error {
-	s := p.server
+	s := p.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.over {
 		return ErrClosed
 	}
 	now := time.Now()
@@ -128,12 +127,12 @@ func (p peer) Close() error {
 
 // Done implements coap.Peer. Who waits for the end of a session keeps it from resting.
 func (p peer) Done() <-chan struct{} {
-	s := p.server
+	s := p.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	if one := p.awake(now); one != nil {
-		if !s.closed {
+		if !s.over {
 			s.flush(now)
 		}
 		return s.endpointOf(one).Keep()

@@ -47,8 +47,9 @@ type queue struct {
 
 // A deviceQueue is of one device, the first to be sent in front.
 type deviceQueue struct {
-	list []*Queued
-	busy bool // somebody is sending
+	list  []*Queued
+	busy  bool // somebody is sending
+	again bool // the device was heard meanwhile
 }
 
 // Queue sends a request to a device that may be asleep: at once where it was heard in the last 30 s,
@@ -63,17 +64,24 @@ func (s *Server) Queue(device string, m coap.Message, opt QueueOptions) (*Queued
 		return nil, ErrQueue
 	}
 	q := newQueued(s, device, m)
+	if err := s.enqueue(q, opt); err != nil {
+		return nil, err
+	}
+	s.deliver(device)
+	return q, nil
+}
+
+func (s *Server) enqueue(q *Queued, opt QueueOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	if err := s.queue.add(q, opt.Replace); err != nil {
-		return nil, err
+		return err
 	}
 	q.timer = time.AfterFunc(opt.Expiry, func() { q.give(ErrExpired) })
-	s.deliver(time.Now(), device)
-	return q, nil
+	return nil
 }
 
 // add puts a request behind those of its device, or in the place of one.

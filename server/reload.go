@@ -30,14 +30,20 @@ func (s *Server) Reload(next Settings) (taken, waiting []string, err error) {
 	dir.read = next
 	dir.live.Store(&live)
 	err = s.openAudit(live.Audit)
-	s.mu.Lock()
-	s.engine.SetPolicy(session.Policy{
+	s.setPolicy(session.Policy{
 		AlwaysEcho: live.Echo == EchoAlways, Limits: live.limits(), Update: live.update(), IdleTimeout: live.idle(),
 	})
-	s.mu.Unlock()
 	s.Recheck() // anonymous devices, perhaps
 	s.endDenied()
 	return taken, waiting, err
+}
+
+// setPolicy has all shards, also those that are still to be made, go by a policy.
+func (s *Server) setPolicy(p session.Policy) {
+	s.mu.Lock()
+	s.cfg.AlwaysEcho, s.cfg.Limits, s.cfg.Update, s.cfg.IdleTimeout = p.AlwaysEcho, p.Limits, p.Update, p.IdleTimeout
+	s.mu.Unlock()
+	s.each(func(_ time.Time, one *shard) { one.engine.SetPolicy(p) })
 }
 
 // take takes from next what is other than in before and can be taken.

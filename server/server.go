@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -15,46 +13,39 @@ import (
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
-	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
+	"github.com/pqcoap/pqcoap/internal/udp"
 	"github.com/pqcoap/pqcoap/server/audit"
 )
 
 // ErrClosed is what Serve returns after Close.
 var ErrClosed = errors.New("server: closed")
 
-// A Server serves one socket. Its methods are safe for concurrent use.
+// A Server serves one port. Its methods are safe for concurrent use.
 type Server struct {
 	handshake.Unprintable
-	cfg    Config
-	log    *slog.Logger
-	ctx    context.Context // of the handlers
-	cancel context.CancelFunc
-	tasks  sync.WaitGroup // workers and handlers
+	cfg     Config
+	log     *slog.Logger
+	handler coap.Handler    // of sessions, perhaps in front of the application
+	ctx     context.Context // of the handlers
+	cancel  context.CancelFunc
+	tasks   sync.WaitGroup // workers and handlers
 
 	audit     atomic.Pointer[audit.Log] // nil: none
 	reloading sync.Mutex                // held by Reload
 	identity  identityState
 
-	mu       sync.Mutex
-	socket   PacketConn
-	engine   *session.Server
-	owner    *endpoint.Owner
-	out      session.Outbox
-	timer    *alarm.Alarm
+	shards []*shard // from attach on
+
+	mu       sync.Mutex // of what follows; who holds it takes that of no shard
+	port     *Port      // nil before attach
 	work     workshop
 	queue    queue
 	checked  time.Time // when Recheck was last called
 	draining bool
 	closed   bool
 }
-
-// errorPause keeps a socket that reports an error at each read from taking all of a core.
-const errorPause = 10 * time.Millisecond
-
-// receiveBuffer holds the largest UDP payload.
-const receiveBuffer = 1 << 16
 
 // New checks a configuration and makes a server of it, which does nothing before Serve.
 func New(cfg Config) (*Server, error) {
@@ -80,24 +71,19 @@ func New(cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	handler := s.beginIdentity()
-	s.engine = newEngine(&cfg, handler, s.letGo)
+	s.handler = s.beginIdentity()
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.owner = &endpoint.Owner{
-		Lock: &s.mu, Context: s.ctx, Handler: handler, Log: s.log, Tasks: &s.tasks, Most: cfg.MaxHandlers,
-		Flush: s.flush, Measured: true,
-	}
 	return s, nil
 }
 
-func newEngine(cfg *Config, handler coap.Handler, rest func(*session.Session) bool) *session.Server {
-	var short [32]byte
-	rand.Read(short[:])
+// newEngine makes that of one shard.
+func (s *Server) newEngine(group *session.Group, shard int, echo *coap.EchoKeys) *session.Server {
+	cfg := &s.cfg
 	return session.NewServer(session.ServerConfig{
 		Identities:    cfg.identities(),
 		Authorize:     cfg.Authorize,
 		Rand:          rand.Reader,
-		Echo:          coap.NewEchoKeys(short, cfg.Secrets.Echo),
+		Echo:          echo,
 		AlwaysEcho:    cfg.AlwaysEcho,
 		ResetKey:      cfg.Secrets.Reset,
 		Era:           cfg.Era,
@@ -106,157 +92,61 @@ func newEngine(cfg *Config, handler coap.Handler, rest func(*session.Session) bo
 		Update:        cfg.Update,
 		MaxUDPPayload: cfg.MaxUDPPayload,
 		MaxBody:       cfg.MaxBody,
-		Stream:        endpoint.Streams(handler),
+		Stream:        endpoint.Streams(s.handler),
 		Forward:       cfg.Forward,
 		MaxHalfOpen:   cfg.MaxHalfOpen,
 		MaxSessions:   cfg.MaxSessions,
 		IdleTimeout:   cfg.IdleTimeout,
 		Admission:     cfg.Admission,
-		Rest:          rest,
+		Rest:          s.letGo,
+		Group:         group,
+		Shard:         shard,
 	})
 }
 
 // ListenAndServe serves on a UDP address, such as ":5688", until ctx is done or Close.
 func (s *Server) ListenAndServe(ctx context.Context, addr string) error {
-	udp, err := net.ResolveUDPAddr("udp", addr)
+	port, err := Listen(addr, s.cfg.Shards)
 	if err != nil {
-		return fmt.Errorf("server: address %q: %w", addr, err)
-	}
-	socket, err := net.ListenUDP("udp", udp)
-	if err != nil {
-		return fmt.Errorf("server: %w", err)
+		return err
 	}
 	stop := context.AfterFunc(ctx, func() { s.Close() })
 	defer stop()
-	return s.Serve(socket)
+	return s.ServePort(port)
 }
 
-// Serve serves a socket, which belongs to the server from here on, until Close. It may be
-// called once.
+// Serve serves one socket, which belongs to the server from here on, until Close: with one shard.
+// Serve or ServePort may be called once.
 func (s *Server) Serve(socket PacketConn) error {
-	if err := s.attach(socket); err != nil {
+	conn, err := udp.New(socket)
+	if err != nil {
 		socket.Close()
+		return fmt.Errorf("server: %w", err)
+	}
+	return s.ServePort(&Port{[]*udp.Port{udp.NewPort(conn)}})
+}
+
+// ServePort serves a port, which belongs to the server from here on, until Close.
+func (s *Server) ServePort(p *Port) error {
+	if err := s.attach(p); err != nil {
+		p.Close()
 		if s.Addr() == nil {
 			s.Close() // it will not serve, and gives its folder back
 		}
 		return err
 	}
+	s.each(func(time.Time, *shard) {}) // which sets their timers
 	for range s.cfg.Workers {
 		s.tasks.Go(s.worker)
 	}
 	closeControl := s.keepFolder()
-	s.log.Info("serving", "address", socket.LocalAddr().String())
-	err := s.read(socket)
-	s.Close()
+	s.log.Info("serving", "address", p.Addr().String(), "shards", len(s.shards))
+	s.readAll()
 	closeControl()
 	s.tasks.Wait()
 	s.told(s.closeAudit())
 	s.releaseFolder()
-	return err
-}
-
-func (s *Server) attach(socket PacketConn) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return ErrClosed
-	}
-	if s.socket != nil {
-		return errors.New("server: Serve called twice")
-	}
-	if dir := s.cfg.dir; dir != nil {
-		if err := s.openAudit(dir.settings().Audit); err != nil {
-			return err
-		}
-	}
-	now := time.Now()
-	if err := s.load(now); err != nil {
-		return err
-	}
-	s.socket = socket
-	s.timer = alarm.New(s.tick)
-	s.flush(now)
-	return nil
-}
-
-// read takes datagrams until the socket is closed.
-func (s *Server) read(socket PacketConn) error {
-	buf := make([]byte, receiveBuffer)
-	for {
-		n, from, err := socket.ReadFromUDPAddrPort(buf)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return ErrClosed
-		case err != nil:
-			s.log.Warn("socket", "error", err)
-			time.Sleep(errorPause)
-			continue
-		}
-		s.mu.Lock()
-		now := time.Now()
-		s.engine.Receive(now, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), buf[:n], &s.out)
-		s.flush(now)
-		s.mu.Unlock()
-	}
-}
-
-// tick runs when the engine's deadline has come.
-func (s *Server) tick() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.timer.Off()
-	if !s.closed {
-		now := time.Now()
-		s.engine.Advance(now, &s.out)
-		s.flush(now)
-	}
-}
-
-// flush takes the engine's events, sends, and arms the timer. The caller holds the lock.
-func (s *Server) flush(now time.Time) {
-	for ev, ok := s.engine.Next(); ok; ev, ok = s.engine.Next() {
-		s.take(now, ev)
-	}
-	for to, datagram := range s.out.All() {
-		// A datagram that cannot be sent is one that was lost.
-		s.socket.WriteToUDPAddrPort(datagram, to)
-	}
-	s.out.Reset()
-	s.owner.Sent()
-	if s.closed {
-		s.timer.Stop()
-	} else {
-		s.timer.Set(now, s.engine.Deadline())
-	}
-}
-
-// take acts on one event. The caller holds the lock.
-func (s *Server) take(now time.Time, ev session.Event) {
-	switch ev.Kind {
-	case session.EventWork:
-		s.hand(now, ev.Work)
-	case session.EventOpen:
-		s.log.Info("session open", sessionAttrs(ev.Session)...)
-		s.entered(now, ev.Session)
-		s.recheckLate(ev.Session)
-		s.deliver(now, ev.Session.Device())
-	case session.EventRefused:
-		s.auditRefused(now, ev.Refused)
-	case session.EventRequest:
-		s.request(now, ev)
-	case session.EventHeard:
-		s.deliver(now, ev.Session.Device())
-	case session.EventDue:
-		s.recheckDue(ev.Session)
-	case session.EventClosed:
-		s.log.Info("session closed", append(sessionAttrs(ev.Session), "reason", ev.Err)...)
-		s.left(ev.Session)
-		if end, ok := ev.Session.Owner.(*endpoint.Endpoint); ok {
-			end.End(ev.Err)
-		}
-	default:
-		s.endpointOf(ev.Session).Take(now, ev)
-	}
+	return ErrClosed
 }
 
 // sessionAttrs identifies a session in the log, without secrets.
@@ -266,14 +156,4 @@ func sessionAttrs(c *session.Session) []any {
 		"device", c.Device(), "session", fmt.Sprintf("%x", id[:8]),
 		"suite", c.Suite().String(), "mode", c.Mode().String(), "peer", c.Peer().String(),
 	}
-}
-
-// Addr is the address of the socket, nil before Serve.
-func (s *Server) Addr() net.Addr {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.socket == nil {
-		return nil
-	}
-	return s.socket.LocalAddr()
 }

@@ -20,6 +20,7 @@ const (
 // its default.
 type Settings struct {
 	Listen        string `toml:"listen"`          // UDP address
+	Shards        int    `toml:"shards"`          // 0: one a core
 	Echo          string `toml:"echo"`            // EchoAuto or EchoAlways
 	Anonymous     bool   `toml:"anonymous"`       // devices without a credential
 	Audit         bool   `toml:"audit"`           // audit.log

@@ -18,8 +18,10 @@ const (
 
 // Close tells all devices, stops Serve and cancels the context of handlers.
 func (s *Server) Close() error {
-	return s.end(func(now time.Time) error {
-		s.engine.Close(now, &s.out)
+	return s.end(func(now time.Time, shards []*shard) error {
+		for _, one := range shards {
+			one.engine.Close(now, &one.out)
+		}
 		return nil
 	})
 }
@@ -54,8 +56,8 @@ func (s *Server) suspend(ctx context.Context, save func(now time.Time, state []b
 	if err := s.drain(ctx); err != nil {
 		return nil, err
 	}
-	err = s.end(func(now time.Time) (err error) {
-		if state, err = s.engine.Save(); err == nil {
+	err = s.end(func(now time.Time, shards []*shard) (err error) {
+		if state, err = session.Save(engines(shards)...); err == nil {
 			err = save(now, state)
 		}
 		return err
@@ -75,30 +77,38 @@ func (s *Server) drain(ctx context.Context) error {
 		return ErrClosed
 	}
 	s.draining = true
-	s.owner.Drain()
 	s.mu.Unlock()
-	if err := s.until(ctx, func() bool { return s.owner.Handlers() == 0 }); err != nil {
+	s.each(func(_ time.Time, one *shard) { one.owner.Drain() })
+	if err := s.until(ctx, func(one *shard) bool { return one.owner.Handlers() == 0 }); err != nil {
 		return err
 	}
-	s.endObservations()
+	s.each(func(now time.Time, one *shard) { // a session that is saved does not know of observations
+		for _, s := range one.engine.Awake() { // those at rest have none
+			one.endpointOf(s).EndObservations(now)
+		}
+	})
 	ctx, cancel := context.WithTimeout(ctx, quietTimeout)
 	defer cancel()
-	return s.until(ctx, s.engine.Quiet)
+	return s.until(ctx, func(one *shard) bool { return one.engine.Quiet() })
 }
 
-// until waits for something, which it asks for under the lock, or for the end of ctx. ErrClosed
-// where the server is closed meanwhile.
-func (s *Server) until(ctx context.Context, so func() bool) error {
+// until waits for something to be so in all shards, or for the end of ctx. ErrClosed where the
+// server is closed meanwhile.
+func (s *Server) until(ctx context.Context, so func(*shard) bool) error {
 	ticker := time.NewTicker(drainStep)
 	defer ticker.Stop()
 	for {
-		s.mu.Lock()
-		closed, done := s.closed, so()
-		s.mu.Unlock()
-		switch {
-		case closed:
-			return ErrClosed
-		case done:
+		done := true
+		for _, one := range s.all() {
+			one.mu.Lock()
+			over := one.over
+			done = done && so(one)
+			one.mu.Unlock()
+			if over {
+				return ErrClosed
+			}
+		}
+		if done {
 			return nil
 		}
 		select {
@@ -109,44 +119,45 @@ func (s *Server) until(ctx context.Context, so func() bool) error {
 	}
 }
 
-// endObservations has devices ask anew for what they observe: a session that is saved does not
-// know of it.
-func (s *Server) endObservations() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.socket == nil || s.closed {
-		return
-	}
-	now := time.Now()
-	for _, one := range s.engine.Awake() { // those at rest have none
-		s.endpointOf(one).EndObservations(now)
-	}
-	s.flush(now)
-}
-
 // end ends the sessions in one way or the other, then Serve.
-func (s *Server) end(sessions func(now time.Time) error) error {
+func (s *Server) end(sessions func(now time.Time, shards []*shard) error) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
+		s.mu.Unlock()
 		return ErrClosed
 	}
 	s.closed = true
 	s.work.more.Broadcast()
 	s.cancel()
 	s.queue.close()
-	if s.socket == nil {
+	shards, port := s.shards, s.port
+	s.mu.Unlock()
+	if port == nil {
 		s.releaseFolder()
 		return nil
 	}
+	for _, one := range shards { // all at once: no session moves from one to another meanwhile
+		one.mu.Lock()
+		defer one.mu.Unlock()
+	}
 	now := time.Now()
-	err := sessions(now)
-	s.flush(now)
-	return errors.Join(err, s.socket.Close())
+	err := sessions(now, shards)
+	for _, one := range shards {
+		one.over = true
+		one.flush(now)
+	}
+	return errors.Join(err, port.Close())
+}
+
+func engines(shards []*shard) (list []*session.Server) {
+	for _, one := range shards {
+		list = append(list, one.engine)
+	}
+	return list
 }
 
 // load goes on with the sessions that the server before has saved. The caller holds the lock.
-func (s *Server) load(now time.Time) error {
+func (s *Server) load(now time.Time, shards []*shard) error {
 	state := s.cfg.Sessions
 	s.cfg.Sessions = nil
 	if dir := s.cfg.dir; dir != nil {
@@ -163,12 +174,16 @@ func (s *Server) load(now time.Time) error {
 		return nil
 	}
 	defer clear(state)
-	if err := s.engine.Load(now, state); err != nil {
+	if err := session.Load(now, state, engines(shards)...); err != nil {
 		if !errors.Is(err, session.ErrState) {
 			return err
 		}
 		s.log.Warn("devices resume or do a handshake", "error", err)
 	}
-	s.log.Info("sessions go on", "sessions", s.engine.Stats().Sessions)
+	sessions := 0
+	for _, one := range shards {
+		sessions += one.engine.Stats().Sessions
+	}
+	s.log.Info("sessions go on", "sessions", sessions)
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
+	"github.com/pqcoap/pqcoap/internal/udp"
 )
 
 // Stats counts what a server has seen.
@@ -18,6 +19,9 @@ type Stats struct {
 	Requests endpoint.Stats // of devices
 	Queue    QueueStats
 	Work     WorkStats
+	Sockets  udp.Stats
+	// Elsewhere is how many records have come to another shard than that of their session.
+	Elsewhere uint64
 }
 
 // QueueStats counts the requests of [Server.Queue].
@@ -35,13 +39,25 @@ type QueueStats struct {
 	Bytes   int // of these
 }
 
-// Stats counts what the server has seen since New.
-func (s *Server) Stats() Stats {
+// Stats counts what the server has seen since Serve.
+func (s *Server) Stats() (st Stats) {
+	for _, one := range s.all() {
+		part := one.stats()
+		st.Add(&part)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.Queue, st.Work = s.queue.counted(), s.work.stats()
+	return st
+}
+
+// stats are those of one shard.
+func (s *shard) stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Stats{
 		ServerStats: s.engine.Stats(), Lane: s.engine.LaneStats(), Requests: s.owner.Stats(),
-		Queue: s.queue.counted(), Work: s.work.stats(),
+		Sockets: s.port.Stats(), Elsewhere: s.elsewhere.Load(),
 	}
 }
 
@@ -86,7 +102,7 @@ func (s *Server) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Status{
-		Serving: s.socket != nil && !s.closed, Draining: s.draining, TicketKey: newest(s.cfg.Tickets),
+		Serving: s.port != nil && !s.closed, Draining: s.draining, TicketKey: newest(s.cfg.Tickets),
 		MaxSessions: cmp.Or(s.cfg.MaxSessions, session.DefaultMaxSessions),
 		MaxHalfOpen: cmp.Or(s.cfg.MaxHalfOpen, session.DefaultMaxHalfOpen),
 		Workers:     s.cfg.Workers, MaxHandlers: s.cfg.MaxHandlers,

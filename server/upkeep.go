@@ -58,23 +58,31 @@ func (s *Server) keepTickets(now time.Time, dir *Dir) {
 // SetTickets replaces the keys of tickets; nil: devices cannot resume any more.
 func (s *Server) SetTickets(keys *handshake.TicketKeys) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.cfg.Tickets = keys
-	s.engine.SetTickets(keys)
+	s.mu.Unlock()
+	s.each(func(_ time.Time, one *shard) { one.engine.SetTickets(keys) })
 }
 
 // Recheck asks the Authorizer again about every device that is connected, and ends the sessions of
 // those that are not let in any more, or with another key. It returns their number. The server of
 // a folder does it by itself for devices that have changed.
 func (s *Server) Recheck() (ended int) {
+	s.mu.Lock()
+	s.checked = time.Now()
+	s.mu.Unlock()
+	for _, one := range s.all() {
+		ended += one.recheckAll()
+	}
+	return ended
+}
+
+// recheckAll asks about all sessions of a shard.
+func (s *shard) recheckAll() (ended int) {
 	for page, more := (session.Page{}), true; more; more = page != (session.Page{}) {
 		s.mu.Lock()
-		if s.closed || s.socket == nil {
+		if s.over {
 			s.mu.Unlock()
 			return ended
-		}
-		if page == (session.Page{}) {
-			s.checked = time.Now()
 		}
 		var list []session.Holder
 		list, page = s.engine.Holders(page)
@@ -89,7 +97,7 @@ func (s *Server) Recheck() (ended int) {
 }
 
 // recheck asks about one session, and tells whether it has ended it.
-func (s *Server) recheck(one session.Holder) bool {
+func (s *shard) recheck(one session.Holder) bool {
 	client, err := s.cfg.Authorize(one.Suite, one.Credential)
 	if err == nil && one.Admits(client) && s.extend(one.Ref, client.Until) {
 		return false
@@ -99,14 +107,14 @@ func (s *Server) recheck(one session.Holder) bool {
 }
 
 // extend has a session go on until a time, zero: for good. False where that is over.
-func (s *Server) extend(one session.Ref, until time.Time) bool {
+func (s *shard) extend(one session.Ref, until time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	if !until.IsZero() && !now.Before(until) {
 		return false
 	}
-	if !s.closed {
+	if !s.over {
 		s.engine.Extend(now, one, until)
 		s.flush(now)
 	}
@@ -114,17 +122,24 @@ func (s *Server) extend(one session.Ref, until time.Time) bool {
 }
 
 // recheckDue asks about a session whose time is over, if it is not extended. The caller holds the lock.
-func (s *Server) recheckDue(one *session.Session) {
+func (s *shard) recheckDue(one *session.Session) {
 	holder := one.Holder()
 	s.tasks.Go(func() { s.recheck(holder) })
 }
 
 // recheckLate asks about a session that was granted before the last Recheck and confirmed behind
 // it. The caller holds the lock.
-func (s *Server) recheckLate(one *session.Session) {
-	if !s.closed && !one.Asked().After(s.checked) {
+func (s *shard) recheckLate(one *session.Session) {
+	if !s.over && !one.Asked().After(s.lastCheck()) {
 		s.recheckDue(one)
 	}
+}
+
+// lastCheck is when Recheck was last called.
+func (s *Server) lastCheck() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.checked
 }
 
 // Disconnect ends the session of a device, and tells it; false where it has none. It can come back:

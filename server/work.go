@@ -18,16 +18,22 @@ type WorkStats struct {
 	TurnedAway uint64 // answered 5.03: their class was full, and their network had most of it
 }
 
+// A task is work of a shard.
+type task struct {
+	shard *shard
+	work  *session.Work
+}
+
 // A workshop is what the workers do next. All of it is under the server's lock.
 type workshop struct {
-	queue      *admission.Queue[*session.Work]
+	queue      *admission.Queue[task]
 	more       *sync.Cond
 	turnedAway uint64
 	busy       int // workers
 }
 
 func newWorkshop(lock *sync.Mutex) workshop {
-	return workshop{queue: admission.NewQueue[*session.Work](workQueue), more: sync.NewCond(lock)}
+	return workshop{queue: admission.NewQueue[task](workQueue), more: sync.NewCond(lock)}
 }
 
 func (w *workshop) stats() WorkStats {
@@ -39,19 +45,17 @@ func (s *Server) worker() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
-		w, ok := s.work.queue.Pop()
+		t, ok := s.work.queue.Pop()
 		switch {
 		case ok && s.closed:
-			w.Busy() // nobody waits for it any more
+			t.work.Busy() // nobody waits for it any more
 		case ok:
 			s.work.busy++
 			s.mu.Unlock()
-			w.Run()
+			t.work.Run()
+			t.shard.done(t.work)
 			s.mu.Lock()
 			s.work.busy--
-			now := time.Now()
-			s.engine.Done(now, w, &s.out)
-			s.flush(now)
 		case s.closed:
 			return
 		default:
@@ -60,17 +64,31 @@ func (s *Server) worker() {
 	}
 }
 
-// hand gives work to the workers, if they have time for it. The caller holds the lock.
-func (s *Server) hand(now time.Time, w *session.Work) {
-	if !s.draining {
-		other, full := s.work.queue.Push(w.Class(), w.From(), w)
-		s.work.more.Signal()
-		if !full {
-			return
-		}
-		s.work.turnedAway++
-		w = other
+// offer gives the workers a task, and returns one that they have no time for, if there is one.
+func (s *Server) offer(t task) (other task, full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining {
+		return t, true
 	}
-	w.Busy() // the device comes again in a while
-	s.engine.Done(now, w, &s.out)
+	other, full = s.work.queue.Push(t.work.Class(), t.work.From(), t)
+	s.work.more.Signal()
+	if full {
+		s.work.turnedAway++
+	}
+	return other, full
+}
+
+// hand gives work to the workers, if they have time for it. The caller holds the lock.
+func (s *shard) hand(now time.Time, w *session.Work) {
+	other, full := s.offer(task{s, w})
+	if !full {
+		return
+	}
+	other.work.Busy() // the device comes again in a while
+	if other.shard != s {
+		s.tasks.Go(func() { other.shard.done(other.work) })
+		return
+	}
+	s.engine.Done(now, other.work, &s.out)
 }

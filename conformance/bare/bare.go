@@ -112,7 +112,7 @@ func (s *Server) read() {
 		}
 		s.mu.Lock()
 		now := time.Now()
-		s.engine.Receive(now, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), buf[:n], &s.out)
+		s.engine.Receive(now, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), netip.Addr{}, buf[:n], &s.out)
 		s.flush(now)
 		s.mu.Unlock()
 	}

@@ -117,7 +117,7 @@ func (w *World) arrive(from, to netip.AddrPort, datagram []byte) {
 		if from.Addr() == attackers {
 			w.given[from] += 3 * len(datagram)
 		}
-		w.server.Receive(w.Now, from, datagram, &w.out)
+		w.server.Receive(w.Now, from, netip.Addr{}, datagram, &w.out)
 		w.fromServer()
 	case to == w.Address && w.device != nil:
 		w.Traffic.Arrived.add(len(datagram))

@@ -59,7 +59,7 @@ func (w *World) Restart() {
 // PlannedRestart has the server save its sessions, and load them when it begins again after a
 // time.
 func (w *World) PlannedRestart(pause time.Duration) error {
-	state, err := w.server.Save()
+	state, err := session.Save(w.server)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (w *World) PlannedRestart(pause time.Duration) error {
 	w.server, w.down = w.newServer(), true
 	w.Pass(pause)
 	w.down = false
-	err = w.server.Load(w.Now, state)
+	err = session.Load(w.Now, state, w.server)
 	w.fromServer()
 	return err
 }

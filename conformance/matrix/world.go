@@ -116,7 +116,7 @@ func (w *world) deliver(f flight) {
 	switch {
 	case f.toServer:
 		w.server.Advance(w.now, &w.out)
-		w.server.Receive(w.now, deviceAddr, f.datagram, &w.out)
+		w.server.Receive(w.now, deviceAddr, netip.Addr{}, f.datagram, &w.out)
 		w.fromServer()
 	case !w.ended:
 		w.device.Receive(w.now, f.datagram, &w.out)

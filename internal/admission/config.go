@@ -36,6 +36,15 @@ var Default = Config{
 	DeviceSessions: 30, DeviceRequests: 1000, HalfOpenNetwork: 1024, AnonymousNetwork: 16384,
 }
 
+// Part is what one of so many shards takes on, between which the devices of each network are spread
+// evenly. What is bounded for one device is the same in each.
+func (c Config) Part(shards int) Config {
+	for _, n := range []*int{&c.Unproven, &c.Proven, &c.Resumed, &c.Resets, &c.Answers, &c.HalfOpenNetwork} {
+		*n = (*n + shards - 1) / shards
+	}
+	return c
+}
+
 // Rates are those of one kind of work, of which there is n a second.
 func (c *Config) Rates(n int) Rates {
 	return Rates{

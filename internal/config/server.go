@@ -16,6 +16,8 @@ var Server = File{
 	Keys: []Key{
 		{Name: "listen", Kind: Text, Default: ":5688", Min: 1, Written: true,
 			Doc: "UDP address to listen on. Without a host: all addresses of the machine."},
+		{Name: "shards", Kind: Int, Default: 0, Min: 0, Max: 64,
+			Doc: "Parts of the server that work at the same time, each with sockets of its own. 0: one a core. On other systems than Linux there is one."},
 		{Name: "echo", Kind: Text, Default: "auto", OneOf: []string{"auto", "always"}, Written: true, Reload: true,
 			Doc: `Whether a device has to prove its address before the server works for it: "auto" (under load only; one round trip less) or "always".`},
 		{Name: "anonymous", Kind: Bool, Default: false, Written: true, Reload: true,

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func BenchmarkGet(b *testing.B) {
 		p.device.Deadline()
 		sent := time.Now()
 		for _, d := range up.All() {
-			p.server.Receive(now, address, d, &down)
+			p.server.Receive(now, address, netip.Addr{}, d, &down)
 		}
 		for ev, ok := p.server.Next(); ok; ev, ok = p.server.Next() {
 			if ev.Kind == EventRequest {

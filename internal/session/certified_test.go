@@ -31,12 +31,12 @@ func TestCertified(t *testing.T) {
 	if p.served() != 1 {
 		t.Error("a request was not served")
 	}
-	state, err := p.server.Save()
+	state, err := Save(p.server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := f.server(f.identity(serverKey, token))
-	if err := again.Load(p.now, state); err != nil || again.Device(epoch, "device") == nil {
+	if err := Load(p.now, state, again); err != nil || again.Device(epoch, "device") == nil {
 		t.Errorf("after a restart the session is gone: %v", err)
 	}
 }

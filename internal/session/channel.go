@@ -32,7 +32,10 @@ type Update struct {
 type channel struct {
 	rec     *record.Conn
 	control *record.Control
-	path    *record.Path // of a device; nil at a device, whose server does not move
+	path    *record.Path   // of a device; nil at a device, whose server does not move
+	at      netip.Addr     // of ours, by which the peer has found us
+	apart   netip.AddrPort // where the peer was heard last, other than at the address of path
+	apartAt netip.Addr     // of ours, at which it was
 	coap    *coap.Conn
 	rand    io.Reader
 	sent    [confirmRing]sentMessage
@@ -113,7 +116,7 @@ func (d *delivery) note(r record.Record, changed record.EventKind) {
 
 // receive opens the records of a datagram, in place, and gives their content to CoAP. What
 // CoAP answers goes out once the whole datagram is read.
-func (ch *channel) receive(now time.Time, from netip.AddrPort, datagram []byte) delivery {
+func (ch *channel) receive(now time.Time, from netip.AddrPort, at netip.Addr, datagram []byte) delivery {
 	var d delivery
 	size := len(datagram)
 	for len(datagram) > 0 {
@@ -129,13 +132,13 @@ func (ch *channel) receive(now time.Time, from netip.AddrPort, datagram []byte) 
 		}
 	}
 	if d.opened > 0 {
-		ch.arrived(now, from, size, d.newest)
+		ch.arrived(now, from, at, size, d.newest)
 	}
 	return d
 }
 
 // arrived notes that something authentic has come, and what is known of the path by now.
-func (ch *channel) arrived(now time.Time, from netip.AddrPort, size int, newest bool) {
+func (ch *channel) arrived(now time.Time, from netip.AddrPort, at netip.Addr, size int, newest bool) {
 	rtt := ch.coap.RTT()
 	if rtt.Known() {
 		ch.control.SetTimeout(rtt.Smoothed() * 3 / 2)
@@ -147,6 +150,20 @@ func (ch *channel) arrived(now time.Time, from netip.AddrPort, size int, newest 
 		ch.path.SetRTT(rtt.Smoothed())
 	}
 	ch.path.Receive(now, from, size, newest)
+	if from == ch.path.Address() {
+		ch.at = at
+	} else {
+		ch.apart, ch.apartAt = from, at
+	}
+}
+
+// local is the address of ours from which a datagram leaves: where the peer was heard last at the
+// address that it goes to. Who moves may also find the server by another of its addresses.
+func (ch *channel) local(to netip.AddrPort) netip.Addr {
+	if to == ch.apart {
+		return ch.apartAt
+	}
+	return ch.at
 }
 
 // content acts on one authentic record, and returns what that has changed.

@@ -106,7 +106,7 @@ func (ch *channel) post(to netip.AddrPort, start int, out *Outbox, t *Traffic) (
 		return false
 	}
 	t.sent(len(out.buf) - start)
-	out.commit(to, start, out.buf)
+	out.commit(to, ch.local(to), start, out.buf)
 	return true
 }
 

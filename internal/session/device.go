@@ -145,7 +145,7 @@ func isPlain(first byte) bool  { return first>>6 == 1 }
 func isRecord(first byte) bool { return first>>5 == 1 }
 
 func (d *Device) receiveRecords(now time.Time, datagram []byte, out *Outbox) bool {
-	got := d.ch.receive(now, netip.AddrPort{}, datagram)
+	got := d.ch.receive(now, netip.AddrPort{}, netip.Addr{}, datagram)
 	if got.opened == 0 && record.IsReset(datagram, d.result.ResetToken) {
 		d.end(ErrReset)
 		return false

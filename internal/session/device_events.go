@@ -24,6 +24,7 @@ const (
 	EventRequestBody                   // the next bytes of request ID of the peer, or why no more come
 	EventTicket                        // Device: a Ticket for the session after this one
 	EventHeard                         // Server: a record of a Session that was to Listen has opened
+	EventNotice                        // Server: Notice is for another Shard of the Group, see Hear
 	EventDue                           // Server: the Client.Until of a Session has come; Extend, or CloseSession
 	EventRefused                       // Server: a handshake has led to no session
 )
@@ -38,6 +39,8 @@ type Event struct {
 	Session *Session                   // Server only
 	Ticket  *handshake.ResumptionState // EventTicket
 	Work    *Work                      // EventWork
+	Notice  *Notice                    // EventNotice
+	Shard   int                        // EventNotice
 	Refused *Refused                   // EventRefused
 }
 

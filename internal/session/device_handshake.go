@@ -70,7 +70,7 @@ func (d *Device) flushPlain(out *Outbox) {
 	for i := range d.scrap.Len() {
 		b := d.scrap.Datagram(i)
 		d.stats.Handshake.sent(len(b))
-		out.add(netip.AddrPort{}, b)
+		out.add(netip.AddrPort{}, netip.Addr{}, b)
 	}
 	d.scrap.Reset()
 }

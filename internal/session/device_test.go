@@ -92,7 +92,7 @@ func TestForgedM2(t *testing.T) {
 		var up Outbox
 		up, p.toServer = p.toServer, up
 		for _, b := range up.All() {
-			p.server.Receive(p.now, p.from, b, &p.toDevice)
+			p.server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 			p.drain()
 		}
 		for _, b := range p.toDevice.All() {
@@ -158,13 +158,13 @@ func FuzzReceive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		server := newTestServer(nil)
 		p := newPair(t, server, deviceConfig(handshake.ModeNone))
-		server.Receive(p.now, netip.AddrPortFrom(address.Addr(), 1), bytes.Clone(b), &p.toDevice)
+		server.Receive(p.now, netip.AddrPortFrom(address.Addr(), 1), netip.Addr{}, bytes.Clone(b), &p.toDevice)
 		p.toDevice.Reset()
 		p.device.Receive(p.now, bytes.Clone(b), &p.toServer)
 		p.opened()
 		p.device.Receive(p.now, bytes.Clone(b), &p.toServer)
 		p.confirm()
-		server.Receive(p.now, p.from, bytes.Clone(b), &p.toDevice)
+		server.Receive(p.now, p.from, netip.Addr{}, bytes.Clone(b), &p.toDevice)
 		p.get()
 		if len(p.requests) != 1 {
 			t.Fatal("a datagram of a stranger ended the session")

@@ -15,8 +15,8 @@ import (
 // else. It has the numbers from which sealing goes on: an entry that is older than a record which
 // has been sealed would have nonces used twice.
 //
-// Behind a head of fixed size come the name of the device, its address, the state of its CoAP and of
-// its records. Numbers are big-endian.
+// Behind a head of fixed size come the name of the device, its address, the address of ours where it
+// has one, the state of its CoAP and of its records. Numbers are big-endian.
 type entry []byte
 
 // Offsets in the head of an entry.
@@ -34,8 +34,8 @@ const (
 	entryReset      = 57 // 16
 	entrySession    = 73 // 16, session ID
 	entryUntil      = 89 // 8, Unix time in ns; 0: none
-	entryLengths    = 97 // 1 of the name, 1 of the address, 1 of CoAP, 2 of records
-	entryHead       = 102
+	entryLengths    = 97 // 1 of the name, 1 of each address, 1 of CoAP, 2 of records
+	entryHead       = 103
 )
 
 // flagListen has the next record that opens come with an event.
@@ -73,10 +73,11 @@ func (s *Session) writeEntry(b []byte, state []byte) entry {
 	copy(head[entryReset:], s.token[:])
 	copy(head[entrySession:], s.sessionID[:])
 	entry(head).setUntil(s.until)
-	var lengths [4]int
+	var lengths [5]int
 	for i, add := range [...]func([]byte) []byte{
 		func(b []byte) []byte { return append(b, s.name...) },
 		func(b []byte) []byte { b, _ = s.Peer().AppendBinary(b); return b }, // it has no error
+		func(b []byte) []byte { b, _ = s.ch.local(s.Peer()).AppendBinary(b); return b },
 		s.ch.coap.AppendState,
 		func(b []byte) []byte { return append(b, state...) },
 	} {
@@ -85,10 +86,10 @@ func (s *Session) writeEntry(b []byte, state []byte) entry {
 		lengths[i] = len(b) - before
 	}
 	head = b[start:]
-	for i := range lengths[:3] {
+	for i := range lengths[:4] {
 		head[entryLengths+i] = byte(lengths[i])
 	}
-	binary.BigEndian.PutUint16(head[entryLengths+3:], uint16(lengths[3]))
+	binary.BigEndian.PutUint16(head[entryLengths+4:], uint16(lengths[4]))
 	return b
 }
 
@@ -105,29 +106,37 @@ func parseEntry(b []byte) (e entry, ok bool) {
 
 func (e entry) size() int {
 	l := e[entryLengths:entryHead]
-	return entryHead + int(l[0]) + int(l[1]) + int(l[2]) + int(binary.BigEndian.Uint16(l[3:]))
+	return entryHead + int(l[0]) + int(l[1]) + int(l[2]) + int(l[3]) + int(binary.BigEndian.Uint16(l[4:]))
 }
 
-// parts are what is behind the head.
-func (e entry) parts() (name, peer, coap, records []byte) {
+// entryParts are what is behind the head.
+type entryParts struct{ name, peer, at, coap, records []byte }
+
+func (e entry) parts() entryParts {
 	l, b := e[entryLengths:entryHead], e[entryHead:]
 	take := func(n int) (part []byte) {
 		part, b = b[:n:n], b[n:]
 		return part
 	}
-	name, peer, coap = take(int(l[0])), take(int(l[1])), take(int(l[2]))
-	return name, peer, coap, take(int(binary.BigEndian.Uint16(l[3:])))
+	return entryParts{
+		take(int(l[0])), take(int(l[1])), take(int(l[2])), take(int(l[3])), take(int(binary.BigEndian.Uint16(l[4:]))),
+	}
+}
+
+// addresses are that of the device and the one of ours; not valid where the entry has none.
+func (e entry) addresses() (peer netip.AddrPort, at netip.Addr) {
+	p := e.parts()
+	if peer.UnmarshalBinary(p.peer) != nil || at.UnmarshalBinary(p.at) != nil {
+		return netip.AddrPort{}, netip.Addr{}
+	}
+	return peer, at
 }
 
 func (e entry) name() []byte { return e[entryHead : entryHead+int(e[entryLengths])] }
 
 // peer is the zero value where the entry has none.
 func (e entry) peer() netip.AddrPort {
-	_, b, _, _ := e.parts()
-	var peer netip.AddrPort
-	if peer.UnmarshalBinary(b) != nil {
-		return netip.AddrPort{}
-	}
+	peer, _ := e.addresses()
 	return peer
 }
 
@@ -190,6 +199,6 @@ func (e entry) session() *Session {
 	s.Listen = e[entryFlags]&flagListen != 0
 	copy(s.token[:], e[entryReset:])
 	copy(s.sessionID[:], e[entrySession:])
-	s.from = e.peer()
+	s.from, s.at = e.addresses()
 	return s
 }

@@ -33,7 +33,7 @@ func TestEntry(t *testing.T) {
 				again.sessionID != s.sessionID || again.idle != s.idle || again.payload != s.payload || !again.Listen || again.serial != s.serial || !again.until.Equal(s.until) {
 				t.Errorf("%q at %s comes back as %+v", name, peer, again)
 			}
-			if _, _, _, records := got.parts(); string(records) != "records" {
+			if records := got.parts().records; string(records) != "records" {
 				t.Errorf("records %q", records)
 			}
 			for n := range e {
@@ -75,7 +75,7 @@ func FuzzLoadEntry(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Load(epoch, state); err != nil {
+		if err := Load(epoch, state, s); err != nil {
 			t.Fatal(err)
 		}
 		sound(t, s)

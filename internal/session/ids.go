@@ -14,8 +14,10 @@ import (
 // errNoID says that every connection ID is in use or has been: after 2^62 sessions.
 var errNoID = errors.New("no connection ID is left")
 
-// layouts of connection IDs, the shortest first. What a slot leaves of the bits tells those apart
-// who have it one after the other. There is one shard, which takes no bits.
+// layouts of connection IDs where there is one shard, the shortest first. What a slot leaves of the
+// bits tells those apart who have it one after the other. With more shards each has a part of the
+// slots: a slot together with its shard is the same number then, so that sessions which are saved
+// find their slots free where there are more shards afterwards, or fewer.
 var layouts = [...]record.Layout{
 	{Size: 1, SlotBits: 4},
 	{Size: 2, SlotBits: 10},
@@ -26,6 +28,7 @@ var layouts = [...]record.Layout{
 // An idSpace gives out connection IDs, as short as it can, and none of them twice in the life of
 // a server: who has had one knows its reset token, and an old record may still arrive.
 type idSpace struct {
+	shard uint64
 	key   [32]byte // that nobody else can tell which comes next
 	sizes [len(layouts)]slots
 }
@@ -49,11 +52,15 @@ type place uint32
 // awakeBit marks the number of a session on the heap. Without it a place is an arena.Ref.
 const awakeBit place = 1 << arena.RefBits
 
-func newIDSpace(rand io.Reader) (s idSpace) {
+// newIDSpace is that of a shard of so many, at most MaxShards.
+func newIDSpace(rand io.Reader, shard, shards int) idSpace {
+	s := idSpace{shard: uint64(shard)}
 	if _, err := io.ReadFull(rand, s.key[:]); err != nil {
 		panic("session: random source failed: " + err.Error())
 	}
 	for i, l := range layouts {
+		l.ShardBits = shardBits(shards)
+		l.SlotBits = max(0, l.SlotBits-l.ShardBits)
 		s.sizes[i].layout = l
 	}
 	return s
@@ -95,7 +102,7 @@ func (s *slots) grow(slot int) {
 func (s *idSpace) give(of *slots, slot uint32) (record.ConnectionID, error) {
 	turn := uint64(of.turns[slot]) ^ s.pad(of, slot)
 	of.turns[slot]++
-	return of.layout.NewID(0, uint64(slot), bytes.NewReader(binary.BigEndian.AppendUint64(nil, turn)))
+	return of.layout.NewID(s.shard, uint64(slot), bytes.NewReader(binary.BigEndian.AppendUint64(nil, turn)))
 }
 
 // pad hides which turn of a slot an ID is of.
@@ -155,7 +162,7 @@ func (s *idSpace) release(id record.ConnectionID) {
 // given tells whether an ID was ever given.
 func (s *idSpace) given(id record.ConnectionID) bool {
 	of, slot := s.of(id)
-	if slot >= uint64(len(of.turns)) {
+	if slot >= uint64(len(of.turns)) || id.Shard(of.layout.ShardBits) != s.shard {
 		return false
 	}
 	low := binary.BigEndian.Uint64(append(make([]byte, 8-id.Len()), id.Bytes()...)) & (of.most() - 1)

@@ -9,7 +9,7 @@ import (
 
 // No ID is given twice, the shortest come first, and all that were given are known.
 func TestIDs(t *testing.T) {
-	s := newIDSpace(rand.Reader)
+	s := newIDSpace(rand.Reader, 0, 1)
 	seen := make(map[record.ConnectionID]bool)
 	var held []record.ConnectionID
 	sizes := make(map[int]int)
@@ -44,7 +44,7 @@ func TestIDs(t *testing.T) {
 
 // IDs that are in use since before are left alone, and may be released like any other.
 func TestIDsAdopted(t *testing.T) {
-	before, s := newIDSpace(rand.Reader), newIDSpace(rand.Reader)
+	before, s := newIDSpace(rand.Reader, 0, 1), newIDSpace(rand.Reader, 0, 1)
 	inUse := make(map[record.ConnectionID]bool)
 	for range 1000 {
 		id, err := before.take()

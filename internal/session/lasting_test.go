@@ -285,7 +285,7 @@ func TestSleep(t *testing.T) {
 			t.Fatalf("%d datagrams, %v", p.toServer.Len(), err)
 		}
 		for _, b := range p.toServer.All() {
-			p.server.Receive(p.now, p.from, b, &p.toDevice)
+			p.server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 		}
 		p.toServer.Reset()
 		p.drain()
@@ -384,30 +384,30 @@ func TestServerRestart(t *testing.T) {
 	for era := range uint32(5) {
 		p.get()
 		p.served()
-		state, err := p.server.Save()
+		state, err := Save(p.server)
 		if err != nil || p.server.Stats().Sessions != 0 {
 			t.Fatalf("%d sessions left, %v", p.server.Stats().Sessions, err)
 		}
 		p.now = p.now.Add(time.Minute)
 		p.server = lasting(t, func(c *ServerConfig) { c.Era = 8 + era })
-		if err := p.server.Load(p.now, state); err != nil {
+		if err := Load(p.now, state, p.server); err != nil {
 			t.Fatal(err)
 		}
 		if p.server.Stats().Sessions != 1 || p.server.Device(p.now, "device") == nil {
 			t.Fatal("the session is gone")
 		}
 	}
-	state, err := p.server.Save()
+	state, err := Save(p.server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.server = lasting(t, func(c *ServerConfig) {
 		c.Authorize = func(handshake.Suite, handshake.ClientCredential) (Client, error) { return Client{}, errStranger }
 	})
-	if err := p.server.Load(p.now, state); err != nil || p.server.Stats().Sessions != 0 {
+	if err := Load(p.now, state, p.server); err != nil || p.server.Stats().Sessions != 0 {
 		t.Errorf("%d sessions of a device that is not let in, %v", p.server.Stats().Sessions, err)
 	}
-	if err := p.server.Load(p.now, state[:len(state)-1]); !errors.Is(err, ErrState) {
+	if err := Load(p.now, state[:len(state)-1], p.server); !errors.Is(err, ErrState) {
 		t.Errorf("a state that is cut: %v", err)
 	}
 }
@@ -444,7 +444,7 @@ func TestLateConfirmation(t *testing.T) {
 	newer.confirm()
 	current := server.Device(epoch, "device")
 	for _, b := range older.toServer.All() { // only now
-		server.Receive(older.now, older.from, b, &older.toDevice)
+		server.Receive(older.now, older.from, netip.Addr{}, b, &older.toDevice)
 	}
 	if server.Device(epoch, "device") != current || !current.retireAt.IsZero() || server.Stats().Sessions != 1 {
 		t.Error("the older session has taken the place of the newer")

@@ -15,6 +15,7 @@ type Outbox struct {
 
 type parcel struct {
 	to         netip.AddrPort
+	from       netip.Addr
 	start, end int
 }
 
@@ -35,15 +36,21 @@ func (o *Outbox) All() iter.Seq2[netip.AddrPort, []byte] {
 	}
 }
 
+// At is datagram i, and the address of ours that it leaves from; not valid: any.
+func (o *Outbox) At(i int) (to netip.AddrPort, from netip.Addr, datagram []byte) {
+	p := &o.items[i]
+	return p.to, p.from, o.buf[p.start:p.end:p.end]
+}
+
 // add copies a datagram in.
-func (o *Outbox) add(to netip.AddrPort, datagram []byte) {
+func (o *Outbox) add(to netip.AddrPort, from netip.Addr, datagram []byte) {
 	start := len(o.buf)
 	o.buf = append(o.buf, datagram...)
-	o.items = append(o.items, parcel{to, start, len(o.buf)})
+	o.items = append(o.items, parcel{to, from, start, len(o.buf)})
 }
 
 // commit makes a datagram of what has been appended to buf since start.
-func (o *Outbox) commit(to netip.AddrPort, start int, buf []byte) {
+func (o *Outbox) commit(to netip.AddrPort, from netip.Addr, start int, buf []byte) {
 	o.buf = buf
-	o.items = append(o.items, parcel{to, start, len(buf)})
+	o.items = append(o.items, parcel{to, from, start, len(buf)})
 }

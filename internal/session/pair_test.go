@@ -97,7 +97,7 @@ func (p *pair) run() {
 		up, p.toServer = p.toServer, up
 		down, p.toDevice = p.toDevice, down
 		for _, b := range up.All() {
-			p.server.Receive(p.now, p.from, b, &p.toDevice)
+			p.server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 			p.drain()
 		}
 		for to, b := range down.All() {

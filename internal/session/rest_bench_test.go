@@ -35,8 +35,7 @@ func settle(b testing.TB, s *Server, now time.Time, i int) settled {
 	}
 	result.SendSecret, result.ReceiveSecret = secret(1), secret(2)
 	session := newSession()
-	s.begun++
-	session.serial = s.begun
+	session.serial = s.cfg.Group.begun.Add(1)
 	if err := s.sessions.reserve(session); err != nil {
 		b.Fatal(err)
 	}
@@ -165,7 +164,7 @@ func BenchmarkWaking(b *testing.B) {
 		for range b.N {
 			i := random.IntN(n)
 			start := time.Now()
-			s.Receive(epoch, devices[i].from, datagrams[i], &out)
+			s.Receive(epoch, devices[i].from, netip.Addr{}, datagrams[i], &out)
 			took.add(time.Since(start))
 		}
 		took.report(b, "junk-ns/op")
@@ -180,7 +179,7 @@ func BenchmarkWaking(b *testing.B) {
 			datagram := d.datagram(b)
 			out.Reset()
 			start := time.Now()
-			s.Receive(epoch, d.from, datagram, &out)
+			s.Receive(epoch, d.from, netip.Addr{}, datagram, &out)
 			woken := time.Now()
 			if s.sessions.newest == nil || out.Len() != 1 {
 				b.Fatal("the device is not answered")
@@ -202,7 +201,7 @@ func BenchmarkWaking(b *testing.B) {
 			datagram := d.datagram(b)
 			out.Reset()
 			start := time.Now()
-			s.Receive(epoch, d.from, datagram, &out)
+			s.Receive(epoch, d.from, netip.Addr{}, datagram, &out)
 			took.add(time.Since(start))
 		}
 		took.report(b, "answer-ns/op")

@@ -78,13 +78,13 @@ func (w *town) open(i int) {
 
 // restart saves the sessions and goes on with them.
 func (w *town) restart() {
-	state, err := w.server.Save()
+	state, err := Save(w.server)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.era++
 	w.server = w.newServer()
-	if err := w.server.Load(w.now, state); err != nil {
+	if err := Load(w.now, state, w.server); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -101,13 +101,13 @@ func (w *town) step(i int) {
 		}
 	case 4: // what was recorded comes again
 		for _, b := range p.recorded {
-			w.server.Receive(w.now, p.from, bytes.Clone(b), &p.toDevice)
+			w.server.Receive(w.now, p.from, netip.Addr{}, bytes.Clone(b), &p.toDevice)
 		}
 	case 5:
 		for _, b := range p.recorded {
 			junk := bytes.Clone(b)
 			junk[len(junk)-1] ^= 1
-			w.server.Receive(w.now, p.from, junk, &p.toDevice)
+			w.server.Receive(w.now, p.from, netip.Addr{}, junk, &p.toDevice)
 		}
 	case 6:
 		if seldom || p.device.state == closed {

@@ -24,7 +24,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newTestServer(func(c *ServerConfig) { c.Authorize = authorize })
-	if err := s.Load(epoch, state); err != nil || s.Stats().Resting != n {
+	if err := Load(epoch, state, s); err != nil || s.Stats().Resting != n {
 		t.Fatalf("%d sessions, %v", s.Stats().Resting, err)
 	}
 	if at := s.Deadline(); at.Before(epoch.Add(time.Hour)) || at.After(epoch.Add(time.Hour+time.Minute)) {
@@ -72,7 +72,7 @@ func TestSweepStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newTestServer(func(c *ServerConfig) { c.Authorize = authorize })
-	if err := s.Load(epoch, state); err != nil {
+	if err := Load(epoch, state, s); err != nil {
 		t.Fatal(err)
 	}
 	now := epoch.Add(DefaultIdleTimeout)

@@ -163,10 +163,10 @@ func TestRestJunk(t *testing.T) {
 	var out Outbox
 	for i := range 100 {
 		junk := append([]byte{byte(0x30 | i%16)}, id...)
-		p.server.Receive(p.now, address, append(junk, make([]byte, i)...), &out)
+		p.server.Receive(p.now, address, netip.Addr{}, append(junk, make([]byte, i)...), &out)
 	}
 	for _, b := range recorded {
-		p.server.Receive(p.now, address, bytes.Clone(b), &out)
+		p.server.Receive(p.now, address, netip.Addr{}, bytes.Clone(b), &out)
 	}
 	st := p.server.Stats()
 	if st.Woken != 0 || st.Resting != 1 || st.Rejected < 90 || st.Replayed != uint64(len(recorded)) || out.Len() != 0 {
@@ -222,7 +222,7 @@ func TestRestEvents(t *testing.T) {
 // A record is waited for, and a device is found, without that its session wakes.
 func TestRestListen(t *testing.T) {
 	p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
-	if _, ok := p.server.Find("device"); ok {
+	if _, _, ok := p.server.Find("device"); ok {
 		t.Error("a device without a session is found")
 	}
 	if _, ok := p.server.Heard("device"); ok {
@@ -230,12 +230,12 @@ func TestRestListen(t *testing.T) {
 	}
 	p.confirm()
 	heard, awake := p.server.Heard("device")
-	ref, ok := p.server.Find("device")
+	ref, _, ok := p.server.Find("device")
 	p.rested()
 	if again, ok := p.server.Heard("device"); !awake || !ok || !again.Equal(heard) {
 		t.Errorf("heard %v, then %v", heard, again)
 	}
-	if again, found := p.server.Find("device"); again != ref || !ok || !found {
+	if again, _, found := p.server.Find("device"); again != ref || !ok || !found {
 		t.Errorf("found %v, then %v", ref, again)
 	}
 	p.server.Listen("device")
@@ -247,7 +247,7 @@ func TestRestListen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range p.toServer.All() {
-		p.server.Receive(p.now, p.from, b, &p.toDevice)
+		p.server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 	}
 	p.toServer.Reset()
 	if ev, ok := p.server.Next(); !ok || ev.Kind != EventHeard || ev.Session.Ref() != ref {
@@ -266,7 +266,7 @@ func TestRestListen(t *testing.T) {
 func TestHolders(t *testing.T) {
 	state, authorize := multiplied(t, 5000)
 	s := newTestServer(func(c *ServerConfig) { c.Authorize = authorize })
-	if err := s.Load(epoch, state); err != nil {
+	if err := Load(epoch, state, s); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 100 {
@@ -390,13 +390,13 @@ func TestRestSaved(t *testing.T) {
 		if rests {
 			p.rested()
 		}
-		state, err := p.server.Save()
+		state, err := Save(p.server)
 		if err != nil {
 			t.Fatal(err)
 		}
-		empty(t, &Server{sessions: p.server.sessions})
+		empty(t, &Server{sessions: p.server.sessions, cfg: p.server.cfg})
 		p.server = lasting(t)
-		if err := p.server.Load(p.now, state); err != nil || p.server.Stats().Resting != 1 {
+		if err := Load(p.now, state, p.server); err != nil || p.server.Stats().Resting != 1 {
 			t.Fatalf("%d sessions, %v", p.server.Stats().Resting, err)
 		}
 		sound(t, p.server)
@@ -407,8 +407,8 @@ func TestRestSaved(t *testing.T) {
 // A session whose entry turns out to be none ends when it wakes.
 func TestRestBroken(t *testing.T) {
 	for name, part := range map[string]func(e entry) []byte{
-		"CoAP":    func(e entry) []byte { _, _, state, _ := e.parts(); return state },
-		"records": func(e entry) []byte { _, _, _, records := e.parts(); return records },
+		"CoAP":    func(e entry) []byte { return e.parts().coap },
+		"records": func(e entry) []byte { return e.parts().records },
 	} {
 		p := newPair(t, lasting(t), deviceConfig(handshake.ModeKEM))
 		p.confirm()

@@ -12,7 +12,7 @@ import (
 	"github.com/pqcoap/pqcoap/record"
 )
 
-// A Server is all sessions of one UDP port, at the side that answers.
+// A Server is all sessions of one UDP port, or of a shard of it, at the side that answers.
 type Server struct {
 	handshake.Unprintable
 	cfg       ServerConfig
@@ -22,8 +22,8 @@ type Server struct {
 	sessions  sessionTable
 	pending   map[digest]*greeting // by m1, while its m2 is remembered
 	late      late
+	retiring  map[string]*Session // by device, those that newer ones have replaced
 	gate      gate
-	begun     uint64 // sessions, ever
 	timers    wheel.Wheel[*Session]
 	sweep     sweep
 	trial     record.Trial
@@ -40,17 +40,21 @@ func NewServer(cfg ServerConfig) *Server {
 	cfg.setDefaults()
 	s := &Server{
 		cfg:      cfg,
-		sessions: newSessionTable(cfg.Rand),
+		sessions: newSessionTable(cfg.Rand, cfg.Shard, cfg.Group),
 		gate:     newGate(&cfg.Admission, cfg.Rand),
 		pending:  make(map[digest]*greeting),
+		retiring: make(map[string]*Session),
 	}
 	s.cfg.counters = &s.stats.CoAP
 	s.lane = coap.NewLane(coap.LaneConfig{
 		Echo:       cfg.Echo,
 		AlwaysEcho: cfg.AlwaysEcho,
+		Unproven:   cfg.Group.pool(coap.DefaultUnproven),
+		Proven:     cfg.Group.pool(coap.DefaultProven),
 		Get:        s.Public,
 		Answer:     s.gate.answers.Take,
 	})
+	s.gate.arrivals = cfg.Group.share(s.gate.arrivals)
 	s.SetIdentities(cfg.Identities)
 	return s
 }
@@ -66,22 +70,24 @@ func (s *Server) Public(path, query []string) (body []byte, format message.Media
 	return s.public.get(path, query)
 }
 
-// Receive takes a datagram and changes it in place.
-func (s *Server) Receive(now time.Time, from netip.AddrPort, datagram []byte, out *Outbox) {
+// Receive takes a datagram, which has come to an address of ours, and changes it in place. What
+// answers leaves from there; the address is not valid where the system may choose. Where there are
+// other shards, Home says which one gets it.
+func (s *Server) Receive(now time.Time, from netip.AddrPort, at netip.Addr, datagram []byte, out *Outbox) {
 	switch {
 	case len(datagram) > 0 && isPlain(datagram[0]):
 		s.stats.Plain.received(len(datagram))
-		s.receivePlain(now, from, datagram, out)
+		s.receivePlain(now, from, at, datagram, out)
 	case len(datagram) > 0 && isRecord(datagram[0]):
 		s.stats.Records.received(len(datagram))
-		s.receiveRecords(now, from, datagram, out)
+		s.receiveRecords(now, from, at, datagram, out)
 	default:
 		s.stats.Dropped++
 	}
 }
 
 // receiveRecords gives a datagram to the session that its first record names.
-func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []byte, out *Outbox) {
+func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, at netip.Addr, datagram []byte, out *Outbox) {
 	id, ok := record.PeekConnectionID(datagram)
 	if !ok {
 		s.stats.UnknownID++
@@ -99,13 +105,13 @@ func (s *Server) receiveRecords(now time.Time, from netip.AddrPort, datagram []b
 		}
 	case session == nil:
 		s.stats.UnknownID++
-		s.reset(now, from, id, len(datagram), out)
+		s.reset(now, from, at, id, len(datagram), out)
 		return
 	case session.ch == nil:
 		s.stats.UnknownID++
 		return
 	}
-	got := session.ch.receive(now, from, datagram)
+	got := session.ch.receive(now, from, at, datagram)
 	s.stats.took(got)
 	if got.opened == 0 {
 		return

@@ -2,6 +2,7 @@ package session
 
 import (
 	"crypto/rand"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -42,12 +43,12 @@ func TestLoadAsksAgain(t *testing.T) {
 		if got := err == nil && session.Holder().Admits(client); got != (test.sessions == 1) {
 			t.Errorf("%s: admitted %v", name, got)
 		}
-		state, err := first.Save()
+		state, err := Save(first)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.server = lasting(t, func(c *ServerConfig) { c.Authorize = test.authorize })
-		if err := p.server.Load(p.now, state); err != nil {
+		if err := Load(p.now, state, p.server); err != nil {
 			t.Fatal(err)
 		}
 		if got := p.server.Stats().Sessions; got != test.sessions {
@@ -93,12 +94,12 @@ func TestDue(t *testing.T) {
 			t.Error("extended: want one event at its time")
 		}
 		until = until.Add(time.Hour)
-		state, err := p.server.Save()
+		state, err := Save(p.server)
 		if err != nil {
 			t.Fatal(err)
 		}
 		p.server = lasting(t, func(c *ServerConfig) { c.Authorize = first.cfg.Authorize })
-		if err := p.server.Load(p.now, state); err != nil {
+		if err := Load(p.now, state, p.server); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -130,7 +131,7 @@ func TestListen(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, b := range p.toServer.All() {
-			p.server.Receive(p.now, p.from, b, &p.toDevice)
+			p.server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 		}
 		p.toServer.Reset()
 		for ev, ok := p.server.Next(); ok; ev, ok = p.server.Next() {
@@ -145,7 +146,7 @@ func TestListen(t *testing.T) {
 		t.Error("an event that nobody asked for")
 	}
 	p.server.Device(p.now, "device").Listen = true
-	p.server.Receive(p.now, p.from, append([]byte{0x30, 0x01}, make([]byte, 30)...), &p.toDevice)
+	p.server.Receive(p.now, p.from, netip.Addr{}, append([]byte{0x30, 0x01}, make([]byte, 30)...), &p.toDevice)
 	for _, want := range []int{1, 0} {
 		if got := heard(); got != want {
 			t.Errorf("%d events, want %d", got, want)

@@ -71,11 +71,19 @@ type ServerConfig struct {
 	// it says no, and is asked again.
 	Rest func(*Session) bool
 
+	// Group is what it has in common with the other shards of its port; nil: it is alone. Bounds by
+	// number and rate are for all shards together, and each has its part.
+	Group *Group
+	Shard int // which one it is
+
 	pool     *coap.Pool // of all sessions
 	counters *coap.Counters
 }
 
 func (c *ServerConfig) setDefaults() {
+	if c.Group == nil {
+		c.Group = NewGroup(1)
+	}
 	if c.MaxUDPPayload == 0 {
 		c.MaxUDPPayload = MaxUDPPayload
 	}
@@ -101,6 +109,8 @@ func (c *ServerConfig) setDefaults() {
 		c.MaxAwake = DefaultMaxAwake
 	}
 	c.pool = new(coap.Pool)
+	c.MaxHalfOpen, c.MaxAwake = c.Group.part(c.MaxHalfOpen), c.Group.part(c.MaxAwake)
+	c.Admission = c.Admission.Part(c.Group.shards)
 }
 
 // coapConfig is that of a session with a device that takes UDP payloads up to a size.

@@ -40,7 +40,7 @@ type Work struct {
 	barred     error                 // it can only be refused
 
 	session *Session
-	waiting []*coap.Transfer // all that get the answer
+	waiting []asker // all that get the answer
 
 	// What Run has found. One of body and code is set.
 	body       []byte     // m2, or a sealed refusal
@@ -113,51 +113,65 @@ func (w *Work) answer(m opened, suite handshake.Suite, credential handshake.Clie
 }
 
 // receivePlain serves the plain lane.
-func (s *Server) receivePlain(now time.Time, from netip.AddrPort, datagram []byte, out *Outbox) {
+func (s *Server) receivePlain(now time.Time, from netip.AddrPort, at netip.Addr, datagram []byte, out *Outbox) {
 	t := s.lane.Receive(now, from, datagram, &s.scrap)
-	s.flushPlain(from, out)
+	s.flushPlain(from, at, out)
 	if t != nil {
-		s.begin(now, t, out)
+		s.begin(now, asker{t, at, s.cfg.Shard}, out)
 	}
 }
 
-func (s *Server) flushPlain(to netip.AddrPort, out *Outbox) {
+func (s *Server) flushPlain(to netip.AddrPort, from netip.Addr, out *Outbox) {
 	for i := range s.scrap.Len() {
 		b := s.scrap.Datagram(i)
 		s.stats.Plain.sent(len(b))
-		out.add(to, b)
+		out.add(to, from, b)
 	}
 	s.scrap.Reset()
 }
 
+// An asker is who has sent an m1.
+type asker struct {
+	transfer *coap.Transfer
+	at       netip.Addr // of ours, where it has come to
+	shard    int        // that has the transfer
+}
+
 // begin takes a complete m1: cheap things first.
-func (s *Server) begin(now time.Time, t *coap.Transfer, out *Outbox) {
+func (s *Server) begin(now time.Time, from asker, out *Outbox) {
+	t := from.transfer
 	work, code := s.parse(t.Body())
 	if code != 0 {
-		s.fail(now, t, code, out)
+		s.fail(now, from, code, out)
 		return
 	}
 	sum := digest(sha256.Sum256(t.Body()))
 	if known := s.pending[sum]; known != nil {
-		s.repeat(now, known, t, out)
+		s.repeat(now, known, from, out)
+		return
+	}
+	if home := s.cfg.Group.claim(sum, s.cfg.Shard); home != s.cfg.Shard { // a device that changes port
+		s.notify(home, Notice{kind: noticeRepeat, digest: sum, asker: from})
 		return
 	}
 	if !s.openTicket(now, work, t) {
-		s.fail(now, t, codes.Unauthorized, out)
+		s.cfg.Group.disclaim(sum)
+		s.fail(now, from, codes.Unauthorized, out)
 		return
 	}
-	s.begun++
 	session := newSession()
 	session.from, session.prefix, session.proven = t.From(), admission.Network(t.From().Addr()), t.Proven()
-	session.class, session.serial, session.asked = s.classOf(now, work, t), s.begun, now
+	session.class, session.serial, session.asked = s.classOf(now, work, t), s.cfg.Group.begun.Add(1), now
+	session.at = from.at
 	if ok, demand := s.place(now, session); !ok {
+		s.cfg.Group.disclaim(sum)
 		work.drop()
-		s.turnAway(now, t, demand, out)
+		s.turnAway(now, from, demand, out)
 		return
 	}
 	s.sessions.enterHalfOpen(session)
 	session.token = s.resetToken(s.cfg.Era, session.id)
-	session.greeting = &greeting{digest: sum, work: s.prepare(now, work, session, t)}
+	session.greeting = &greeting{digest: sum, work: s.prepare(now, work, session, from)}
 	s.pending[sum] = session.greeting
 	s.emit(Event{Kind: EventWork, Work: work})
 }
@@ -182,7 +196,7 @@ func (s *Server) parse(body []byte) (w *Work, code codes.Code) {
 }
 
 // prepare adds what Run needs.
-func (s *Server) prepare(now time.Time, w *Work, session *Session, t *coap.Transfer) *Work {
+func (s *Server) prepare(now time.Time, w *Work, session *Session, from asker) *Work {
 	w.responder, w.authorize, w.rand = s.responder, s.cfg.Authorize, s.cfg.Rand
 	w.tickets, w.limits, w.now, w.arrivals = s.cfg.Tickets, s.cfg.Limits, now, s.gate.arrivals
 	w.grant = handshake.Grant{
@@ -191,26 +205,25 @@ func (s *Server) prepare(now time.Time, w *Work, session *Session, t *coap.Trans
 		Parameters: handshake.Parameters{
 			MaxUDPPayload: uint16(s.cfg.MaxUDPPayload),
 			IdleTimeout:   s.cfg.IdleTimeout,
-			Echo:          s.cfg.Echo.AppendLong(nil, now, t.From().Addr()),
+			Echo:          s.cfg.Echo.AppendLong(nil, now, session.from.Addr()),
 		},
 	}
 	if w.m1r != nil {
 		w.grant.Parameters = sparse(w.grant.Parameters, DefaultIdleTimeout)
 	}
-	w.session, w.waiting = session, []*coap.Transfer{t}
+	w.session, w.waiting = session, []asker{from}
 	return w
 }
 
 // repeat gives an m1 that has come before the m2 that it had got, or will get.
-func (s *Server) repeat(now time.Time, known *greeting, t *coap.Transfer, out *Outbox) {
+func (s *Server) repeat(now time.Time, known *greeting, from asker, out *Outbox) {
 	s.stats.Repeated++
 	if known.m2 != nil {
-		s.lane.Answer(now, t, known.m2, &s.scrap)
-		s.flushPlain(t.From(), out)
+		s.reply(now, from, known.m2, 0, out)
 		return
 	}
 	if w := known.work; len(w.waiting) < maxWaiting {
-		w.waiting = append(w.waiting, t)
+		w.waiting = append(w.waiting, from)
 	}
 }
 
@@ -226,13 +239,8 @@ func (s *Server) Done(now time.Time, w *Work, out *Outbox) {
 	} else {
 		s.remove(session, nil)
 	}
-	for _, t := range w.waiting {
-		if w.body == nil {
-			s.fail(now, t, w.code, out)
-			continue
-		}
-		s.lane.Answer(now, t, w.body, &s.scrap)
-		s.flushPlain(t.From(), out)
+	for _, to := range w.waiting {
+		s.reply(now, to, w.body, w.code, out)
 	}
 	if w.reason != nil {
 		s.refusedWork(w)
@@ -253,7 +261,7 @@ func (s *Server) open(now time.Time, w *Work) {
 		s.remove(session, nil)
 		return
 	}
-	ch.path = session.origin()
+	ch.path, ch.at = session.origin(), session.at
 	session.ch, session.ticket = ch, w.ticket
 	session.name, session.mark, session.credential = w.client.Name, markOf(w.client), w.credential.Reference(w.client.Key)
 	session.suite, session.sessionID, session.until = w.result.Suite, w.result.SessionID, w.client.Until

@@ -102,7 +102,7 @@ func (s *Server) place(now time.Time, session *Session) (ok, demand bool) {
 	}
 	if !s.makeRoom(session) {
 		s.stats.NoRoom++
-		return false, demand && s.sessions.len() < s.cfg.MaxSessions // its place may be a forger's
+		return false, demand && s.room() // its place may be a forger's
 	}
 	return s.sessions.reserve(session) == nil, false
 }
@@ -115,21 +115,24 @@ func count(is bool) uint64 {
 }
 
 // turnAway answers who is not admitted.
-func (s *Server) turnAway(now time.Time, t *coap.Transfer, demand bool, out *Outbox) {
+func (s *Server) turnAway(now time.Time, from asker, demand bool, out *Outbox) {
 	if !demand {
-		s.fail(now, t, codes.ServiceUnavailable, out)
+		s.fail(now, from, codes.ServiceUnavailable, out)
 		return
 	}
-	s.lane.Demand(now, t, &s.scrap)
-	s.flushPlain(t.From(), out)
+	s.lane.Demand(now, from.transfer, &s.scrap)
+	s.flushPlain(from.transfer.From(), from.at, out)
 }
+
+// room tells whether there may be a session more, in whatever shard.
+func (s *Server) room() bool { return s.cfg.Group.sessions.Load() < int64(s.cfg.MaxSessions) }
 
 // makeRoom keeps the half-open sessions within their bounds. A full table gives up its oldest
 // session of an unproven address before it turns another away, and a network with its full
 // share gives one up for a proven address: its share may be a stranger's who forges addresses.
 // A ticket has shown who comes, so that no network's share is asked for.
 func (s *Server) makeRoom(session *Session) bool {
-	if s.sessions.len() >= s.cfg.MaxSessions {
+	if !s.room() {
 		return false
 	}
 	var oldest *Session

@@ -120,7 +120,7 @@ func TestBadTicket(t *testing.T) {
 		for _, b := range m1r.toServer.All() {
 			b = bytes.Clone(b)
 			b[len(b)-1-i] ^= 1
-			server.Receive(p.now, netip.AddrPortFrom(netip.MustParseAddr("203.0.113.1"), uint16(1000+i)), b, &bad.toDevice)
+			server.Receive(p.now, netip.AddrPortFrom(netip.MustParseAddr("203.0.113.1"), uint16(1000+i)), netip.Addr{}, b, &bad.toDevice)
 		}
 		bad.drain()
 	}
@@ -260,7 +260,7 @@ func TestResetsShared(t *testing.T) {
 	send := func(from string, n int) (resets uint64) {
 		before := server.Stats().Resets
 		for range n {
-			server.Receive(epoch, netip.MustParseAddrPort(from), append([]byte{0x33, 0x9f}, make([]byte, 60)...), &out)
+			server.Receive(epoch, netip.MustParseAddrPort(from), netip.Addr{}, append([]byte{0x33, 0x9f}, make([]byte, 60)...), &out)
 			out.Reset()
 		}
 		return server.Stats().Resets - before

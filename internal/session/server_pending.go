@@ -18,7 +18,7 @@ type late struct {
 	bytes int
 }
 
-// lateBytes bounds the m2 that are kept for confirmed sessions: some 15000 of them.
+// lateBytes bounds the m2 that all shards keep for confirmed sessions: some 15000 of them.
 const lateBytes = 16 << 20
 
 func (l *late) deadline() time.Time {
@@ -34,7 +34,7 @@ func (s *Server) remember(now time.Time, g *greeting) {
 	l := &s.late
 	g.forgetAt = now.Add(digestMemory)
 	l.list = append(l.list, g)
-	for l.bytes += len(g.m2); l.bytes > lateBytes; {
+	for l.bytes += len(g.m2); l.bytes > s.cfg.Group.part(lateBytes); {
 		s.forgetOldest()
 	}
 }
@@ -61,5 +61,6 @@ func (s *Server) forgetOldest() {
 func (s *Server) forget(g *greeting) {
 	if g != nil && s.pending[g.digest] == g {
 		delete(s.pending, g.digest)
+		s.cfg.Group.disclaim(g.digest)
 	}
 }

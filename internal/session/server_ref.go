@@ -46,15 +46,16 @@ func (s *Server) present(now time.Time, session *Session) *Session {
 	return s.awaken(now)(session, nil)
 }
 
-// Find is what stands for the confirmed session of a named device. It wakes nothing.
-func (s *Server) Find(name string) (r Ref, ok bool) {
+// Find is what stands for the confirmed session of a named device. It wakes nothing. Of those that
+// several shards find for a moment, the one of the highest serial is the newest.
+func (s *Server) Find(name string) (r Ref, serial uint64, ok bool) {
 	switch session, atRest := s.sessions.device(name); {
 	case session != nil:
-		return session.Ref(), true
+		return session.Ref(), session.serial, true
 	case atRest != nil:
-		return Ref{atRest.id()}, true
+		return Ref{atRest.id()}, atRest.serial(), true
 	}
-	return Ref{}, false
+	return Ref{}, 0, false
 }
 
 // Heard is when the last record of a device has opened, false where it has no session. It wakes
@@ -132,11 +133,13 @@ func (s *Server) Holders(p Page) (list []Holder, next Page) {
 // HoldersOf are those of a named device: of the session that it has, and the one before while that
 // retires.
 func (s *Server) HoldersOf(name string) (list []Holder) {
-	one, atRest := s.sessions.device(name)
-	if atRest != nil {
-		return []Holder{atRest.holder()}
+	switch one, atRest := s.sessions.device(name); {
+	case atRest != nil:
+		list = append(list, atRest.holder())
+	case one != nil:
+		list = append(list, one.Holder())
 	}
-	for ; one != nil && one.state == confirmed; one = one.previous {
+	if one := s.retiring[name]; one != nil {
 		list = append(list, one.Holder())
 	}
 	return list

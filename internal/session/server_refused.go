@@ -7,7 +7,6 @@ import (
 
 	"github.com/plgd-dev/go-coap/v3/message/codes"
 
-	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
 )
 
@@ -63,7 +62,7 @@ func (w *Work) refuse(accepted opened, suite handshake.Suite, reason error) {
 }
 
 // fail answers once and forgets the entry.
-func (s *Server) fail(now time.Time, t *coap.Transfer, code codes.Code, out *Outbox) {
+func (s *Server) fail(now time.Time, to asker, code codes.Code, out *Outbox) {
 	s.stats.Failed++
 	s.stats.FailedBy.add(code)
 	reason := errInternal
@@ -75,9 +74,9 @@ func (s *Server) fail(now time.Time, t *coap.Transfer, code codes.Code, out *Out
 	case codes.ServiceUnavailable:
 		reason = ErrNoRoom
 	}
-	s.refused(Refused{From: t.From(), Reason: reason})
-	s.lane.Refuse(now, t, code, &s.scrap)
-	s.flushPlain(t.From(), out)
+	s.refused(Refused{From: to.transfer.From(), Reason: reason})
+	s.lane.Refuse(now, to.transfer, code, &s.scrap)
+	s.flushPlain(to.transfer.From(), to.at, out)
 }
 
 // KeyID is the kid_S by which the device has known the server in its handshake, zero where it has

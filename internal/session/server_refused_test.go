@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -67,7 +68,7 @@ func TestRefusedPlain(t *testing.T) {
 		var got []Refused
 		for i := 0; len(got) == 0 && i < 20; i++ { // datagram by datagram
 			for _, b := range p.toServer.All() {
-				p.server.Receive(p.now, p.from, b, &p.toDevice)
+				p.server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 			}
 			p.toServer.Reset()
 			for ev, ok := p.server.Next(); ok; ev, ok = p.server.Next() {

@@ -26,7 +26,7 @@ func (s *Server) resetToken(era uint32, id record.ConnectionID) (token record.Re
 
 // reset tells who has sent a record with an ID that no session has that its session is gone. A
 // token of this era is told only if the ID was given: nobody gets it again before the next.
-func (s *Server) reset(now time.Time, to netip.AddrPort, id record.ConnectionID, trigger int, out *Outbox) {
+func (s *Server) reset(now time.Time, to netip.AddrPort, at netip.Addr, id record.ConnectionID, trigger int, out *Outbox) {
 	for back := range uint32(resetEras) {
 		if back > s.cfg.Era || back == 0 && !s.sessions.given(id) {
 			continue
@@ -42,6 +42,6 @@ func (s *Server) reset(now time.Time, to netip.AddrPort, id record.ConnectionID,
 		}
 		s.stats.Records.sent(len(b))
 		s.stats.Resets++
-		out.add(to, b)
+		out.add(to, at, b)
 	}
 }

@@ -45,12 +45,12 @@ func (s *Server) rest(now time.Time, session *Session) bool {
 	clear(e)
 	s.scratch = e[:0]
 	s.timers.Stop(&session.timer)
-	session.from = session.Peer()
+	session.from, session.at = session.Peer(), session.ch.local(session.Peer())
 	if session.name == "" { // it counts for where it is: the entry does not know where it came from
 		s.gate.arrivals.moved(session.prefix, admission.Network(session.from.Addr()))
 	}
 	session.ch.coap.Release()
-	session.state, session.ch, session.Owner, session.previous = resting, nil, nil, nil
+	session.state, session.ch, session.Owner = resting, nil, nil
 	s.stats.Rested++
 	s.sweep.note(earliest(session.until, session.idleAt(s.cfg.IdleTimeout)))
 	return true
@@ -75,8 +75,7 @@ func (s *Server) relieve(now time.Time) {
 // rouse wakes a session if a datagram is of its device. Who sends anything else, with an ID that he
 // has seen, costs the opening of a record, and changes nothing but counters.
 func (s *Server) rouse(now time.Time, e entry, datagram []byte) *Session {
-	_, _, _, records := e.parts()
-	tried, err := s.trial.Open(records, datagram)
+	tried, err := s.trial.Open(e.parts().records, datagram)
 	switch {
 	case err != nil:
 		s.end(e, ErrState)
@@ -93,12 +92,12 @@ func (s *Server) rouse(now time.Time, e entry, datagram []byte) *Session {
 // to be none, and has ended then.
 func (s *Server) wake(now time.Time, e entry) *Session {
 	session := e.session()
-	_, _, state, records := e.parts()
-	rec, control, err := record.Restore(records, s.cfg.Update.config(), now)
+	parts := e.parts()
+	rec, control, err := record.Restore(parts.records, s.cfg.Update.config(), now)
 	if err == nil {
 		session.ch = wrap(rec, control, s.cfg.coapConfig(session.payload), &s.scrap)
-		session.ch.path = record.NewPath(session.from)
-		err = session.ch.coap.Restore(state)
+		session.ch.path, session.ch.at = record.NewPath(session.from), session.at
+		err = session.ch.coap.Restore(parts.coap)
 	}
 	if err != nil {
 		s.end(e, ErrState)
@@ -129,11 +128,11 @@ func (s *Server) drop(e entry) {
 // farewell tells the device of a session at rest that this ends, and ends it. It is not woken for
 // that, and no event comes: there may be a million of them.
 func (s *Server) farewell(now time.Time, e entry, out *Outbox) {
-	_, _, _, records := e.parts()
-	if rec, _, err := record.Restore(records, s.cfg.Update.config(), now); err == nil {
+	to, from := e.addresses()
+	if rec, _, err := record.Restore(e.parts().records, s.cfg.Update.config(), now); err == nil {
 		start := len(out.buf)
 		if buf, err := rec.Seal(out.buf, record.Alert, alertClose, true); err == nil { // else it ends without a word
-			out.commit(e.peer(), start, buf)
+			out.commit(to, from, start, buf)
 			s.stats.Records.sent(len(buf) - start)
 		}
 	}

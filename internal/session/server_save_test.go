@@ -35,7 +35,7 @@ func crowd(b testing.TB, n int) (entries [][]byte, authorize Authorizer) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ids := newIDSpace(p.server.cfg.Rand)
+	ids := newIDSpace(p.server.cfg.Rand, 0, 1)
 	names := make(map[[16]byte]Client)
 	for i := range n {
 		if session.id, err = ids.take(); err != nil {
@@ -55,16 +55,16 @@ func TestSaveMany(t *testing.T) {
 	state, authorize := multiplied(t, n)
 	for range 2 {
 		s := newTestServer(func(c *ServerConfig) { c.Authorize = authorize })
-		if err := s.Load(epoch, state); err != nil || s.Stats().Sessions != n {
+		if err := Load(epoch, state, s); err != nil || s.Stats().Sessions != n {
 			t.Fatalf("%d sessions, %v", s.Stats().Sessions, err)
 		}
 		var err error
-		if state, err = s.Save(); err != nil {
+		if state, err = Save(s); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s := newTestServer(func(c *ServerConfig) { c.Authorize, c.MaxSessions = authorize, 10 })
-	if err := s.Load(epoch, state); err != nil || s.Stats().Sessions != 10 {
+	if err := Load(epoch, state, s); err != nil || s.Stats().Sessions != 10 {
 		t.Errorf("%d sessions where 10 have room, %v", s.Stats().Sessions, err)
 	}
 }
@@ -79,7 +79,7 @@ func BenchmarkServerLoad(b *testing.B) {
 				s := newTestServer(func(c *ServerConfig) { c.Authorize = authorize })
 				copied := append([]byte(nil), state...)
 				b.StartTimer()
-				if err := s.Load(epoch, copied); err != nil || s.Stats().Sessions != n {
+				if err := Load(epoch, copied, s); err != nil || s.Stats().Sessions != n {
 					b.Fatal(s.Stats().Sessions, err)
 				}
 			}
@@ -96,11 +96,11 @@ func BenchmarkServerSave(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				s := newTestServer(func(c *ServerConfig) { c.Authorize = authorize })
-				if err := s.Load(epoch, append([]byte(nil), state...)); err != nil {
+				if err := Load(epoch, append([]byte(nil), state...), s); err != nil {
 					b.Fatal(err)
 				}
 				b.StartTimer()
-				if _, err := s.Save(); err != nil {
+				if _, err := Save(s); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -127,12 +127,12 @@ func TestForwardGoesOn(t *testing.T) {
 		p.pass(time.Minute)
 	}
 	ask()
-	state, err := p.server.Save()
+	state, err := Save(p.server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.server = lasting(t, func(c *ServerConfig) { c.Forward = true })
-	if err := p.server.Load(p.now, state); err != nil {
+	if err := Load(p.now, state, p.server); err != nil {
 		t.Fatal(err)
 	}
 	ask()

@@ -37,6 +37,7 @@ type Session struct {
 	idle       time.Duration // that the device has named; 0: none
 	ch         *channel
 	from       netip.AddrPort // where m1 came from
+	at         netip.Addr     // of ours, where it came to; not valid: of no interest
 	token      record.ResetToken
 	asked      time.Time // when m1 came, before the device was let in
 	ticket     []byte    // NewTicket, until it is confirmed
@@ -44,7 +45,6 @@ type Session struct {
 	resumed    bool
 
 	serial   uint64    // in the order of their m1
-	previous *Session  // of the same device, which retires
 	retireAt time.Time // zero: not
 
 	prefix   netip.Prefix // of the address m1 came from
@@ -109,6 +109,15 @@ func (s *Session) Peer() netip.AddrPort {
 	return s.ch.path.Address()
 }
 
+// At is the address of ours by which the device has found the server; not valid where that was of no
+// interest.
+func (s *Session) At() netip.Addr {
+	if s.ch == nil {
+		return s.at
+	}
+	return s.ch.local(s.Peer())
+}
+
 // idleAt is when a confirmed session ends of itself.
 func (s *Session) idleAt(ours time.Duration) time.Time {
 	return s.heard.Add(earliestSpan(s.idle, ours))
@@ -131,7 +140,8 @@ func (s *Session) deadline(idle time.Duration) time.Time {
 // held back on its way, and must not take that one's place.
 func (s *Server) confirm(now time.Time, session *Session, out *Outbox) bool {
 	current, atRest := s.sessions.device(session.name)
-	if current != nil && current.serial > session.serial || atRest != nil && atRest.serial() > session.serial {
+	if current != nil && current.serial > session.serial || atRest != nil && atRest.serial() > session.serial ||
+		!s.cfg.Group.confirm(now, session.name, session.serial) {
 		s.remove(session, errReplaced)
 		return false
 	}
@@ -157,24 +167,27 @@ func (s *Server) confirm(now time.Time, session *Session, out *Outbox) bool {
 	s.stats.Handshake.Add(now.Sub(session.asked))
 	if current != nil {
 		session.requests = current.requests
-		s.retire(now, session, current, out)
+		s.retire(now, current, out)
 	}
 	if session.ticket != nil {
 		session.ch.control.Ticket(session.ticket) // it fits, or newTicket had not made it
 		session.ticket = nil
+	}
+	if session.name != "" {
+		s.notifyAll(Notice{kind: noticeOpen, device: session.name, serial: session.serial})
 	}
 	s.emit(Event{Kind: EventOpen, Session: session})
 	return true
 }
 
 // retire leaves the session that a new one of the same device replaces the time to answer what it
-// is asked: the device may have opened the new one beside it. One retires at a time.
-func (s *Server) retire(now time.Time, session, old *Session, out *Outbox) {
-	if older := old.previous; older != nil && older.state == confirmed {
+// is asked: the device may have opened the new one beside it. One of a device retires at a time.
+func (s *Server) retire(now time.Time, old *Session, out *Outbox) {
+	if older := s.retiring[old.name]; older != nil {
 		older.ch.close(now, out, &s.stats.Records)
 		s.remove(older, errReplaced)
 	}
-	old.previous, session.previous = nil, old
+	s.retiring[old.name] = old
 	old.retireAt = now.Add(retirement)
 	s.timers.Set(now, &old.timer, old.deadline(s.cfg.IdleTimeout))
 }
@@ -195,6 +208,9 @@ func (s *Server) remove(session *Session, err error) {
 	}
 	s.leave(session)
 	s.forget(session.greeting)
+	if s.retiring[session.name] == session {
+		delete(s.retiring, session.name)
+	}
 	s.timers.Stop(&session.timer)
 	s.sessions.remove(session)
 	session.state = gone

@@ -65,9 +65,12 @@ func TestHalfOpenExpires(t *testing.T) {
 func empty(t *testing.T, s *Server) {
 	t.Helper()
 	tab := &s.sessions
-	if tab.len() != 0 || tab.names.len != 0 || len(tab.byPrefix) != 0 || tab.unproven.Len() != 0 || len(s.pending) != 0 || !s.timers.Next().IsZero() {
+	if tab.count.Load() != 0 || tab.names.len != 0 || len(tab.byPrefix) != 0 || tab.unproven.Len() != 0 || len(s.pending) != 0 || !s.timers.Next().IsZero() {
 		t.Errorf("left behind: %d sessions, %d devices, %d prefixes, %d unproven, %d m1, timer at %v",
-			tab.len(), tab.names.len, len(tab.byPrefix), tab.unproven.Len(), len(s.pending), s.timers.Next())
+			tab.count.Load(), tab.names.len, len(tab.byPrefix), tab.unproven.Len(), len(s.pending), s.timers.Next())
+	}
+	if g := s.cfg.Group; len(g.greeted) != 0 || len(s.retiring) != 0 {
+		t.Errorf("left behind: %d m1 of the group, %d that retire", len(g.greeted), len(s.retiring))
 	}
 	if tab.oldest != nil || tab.newest != nil || tab.arena.Len() != 0 {
 		t.Errorf("left behind: sessions in the order in which they were heard, or %d at rest", tab.arena.Len())
@@ -147,7 +150,7 @@ func TestSameM1WhileWorking(t *testing.T) {
 	}
 	p.run()
 	for _, b := range copies {
-		server.Receive(p.now, netip.AddrPortFrom(address.Addr(), 40001), b, &p.toDevice)
+		server.Receive(p.now, netip.AddrPortFrom(address.Addr(), 40001), netip.Addr{}, b, &p.toDevice)
 	}
 	p.drain()
 	if len(p.work) != 1 {
@@ -218,7 +221,7 @@ func TestCloseIsAuthenticated(t *testing.T) {
 	p.confirm()
 	forged := append([]byte{0x33}, p.device.Result().ConnectionID...)
 	forged = append(forged, make([]byte, 40)...)
-	p.server.Receive(p.now, p.from, forged, &p.toDevice)
+	p.server.Receive(p.now, p.from, netip.Addr{}, forged, &p.toDevice)
 	if got := p.server.Stats(); got.Sessions != 1 || got.Rejected != 1 {
 		t.Fatalf("%d sessions, %d rejected after a forged record: want 1 and 1", got.Sessions, got.Rejected)
 	}
@@ -247,7 +250,7 @@ func TestReplacement(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, b := range p.toServer.All() {
-		server.Receive(p.now, p.from, b, &p.toDevice)
+		server.Receive(p.now, p.from, netip.Addr{}, b, &p.toDevice)
 	}
 	if got := server.Stats().Sessions; got != 2 {
 		t.Errorf("%d sessions, want the old one beside the new for a while", got)

@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"io"
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/pqcoap/pqcoap/internal/admission"
 	"github.com/pqcoap/pqcoap/internal/arena"
@@ -25,21 +26,20 @@ type sessionTable struct {
 	oldest, newest *Session
 
 	halfOpen  int
-	confirmed int // awake or at rest
+	confirmed int           // awake or at rest
+	count     *atomic.Int64 // sessions of all states, in all shards
 }
 
-func newSessionTable(rand io.Reader) sessionTable {
+func newSessionTable(rand io.Reader, shard int, group *Group) sessionTable {
 	return sessionTable{
-		ids:      newIDSpace(rand),
+		ids:      newIDSpace(rand, shard, group.shards),
+		count:    &group.sessions,
 		names:    newNameTable(),
 		arena:    arena.New(),
 		byPrefix: make(map[netip.Prefix]int),
 		unproven: list.New(),
 	}
 }
-
-// len is the number of sessions, of all states.
-func (t *sessionTable) len() int { return len(t.awake) - len(t.vacant) + t.arena.Len() }
 
 // at is who has a place: a session that is awake, or the entry of one at rest.
 func (t *sessionTable) at(p place) (*Session, entry) {
@@ -90,6 +90,7 @@ func (t *sessionTable) reserve(s *Session) error {
 	}
 	s.id = id
 	*t.ids.at(id) = t.enlist(s)
+	t.count.Add(1)
 	return nil
 }
 
@@ -124,6 +125,7 @@ func (t *sessionTable) adopt(e entry) bool {
 		return false
 	}
 	t.confirmed++
+	t.count.Add(1)
 	if name := string(e.name()); name != "" {
 		t.names.set(e.name(), t.ids.seat(e.id()), t.its(name))
 	}
@@ -155,6 +157,7 @@ func (t *sessionTable) drop(e entry) {
 	t.ids.release(id)
 	t.arena.Free(arena.Ref(p))
 	t.confirmed--
+	t.count.Add(-1)
 }
 
 // given tells whether an ID has been given to a session since the server started.
@@ -207,12 +210,16 @@ func (t *sessionTable) confirm(s *Session) {
 	}
 }
 
+// unname has a session not be the one of its device any more.
+func (t *sessionTable) unname(s *Session) { t.names.remove([]byte(s.name), t.ids.seat(s.id)) }
+
 // remove forgets a session that is awake.
 func (t *sessionTable) remove(s *Session) {
 	if p := t.ids.at(s.id); p != nil && *p == awakeBit|place(s.number) && t.awake[s.number] == s {
-		t.names.remove([]byte(s.name), t.ids.seat(s.id))
+		t.unname(s)
 		t.ids.release(s.id)
 		t.delist(s)
+		t.count.Add(-1)
 	}
 	switch s.state {
 	case opening, halfOpen:

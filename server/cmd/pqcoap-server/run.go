@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -79,13 +78,13 @@ func runSetup(fs *flag.FlagSet) cli.Action {
 
 // serve runs a server with the built-in application until ctx is done.
 func serve(ctx context.Context, std cli.Streams, folder *server.Dir) (err error) {
-	socket, err := listen(folder.Settings.Listen)
+	port, err := server.Listen(folder.Settings.Listen, folder.Settings.Shards)
 	if err != nil {
 		return err
 	}
 	application, err := app.Open(folder.Path)
 	if err != nil {
-		socket.Close()
+		port.Close()
 		return err
 	}
 	// After the server, whose handlers use it.
@@ -95,7 +94,7 @@ func serve(ctx context.Context, std cli.Streams, folder *server.Dir) (err error)
 		Routes: folder.Settings.Routes, BuiltIn: application, Log: std.Log,
 	})
 	if err != nil {
-		socket.Close()
+		port.Close()
 		return err
 	}
 	defer routed.Close()
@@ -103,19 +102,19 @@ func serve(ctx context.Context, std cli.Streams, folder *server.Dir) (err error)
 	cfg.Log = std.Log
 	srv, err := server.New(cfg)
 	if err != nil {
-		socket.Close()
+		port.Close()
 		return err
 	}
-	fmt.Fprintf(std.Out, "listening on %s\n", socket.LocalAddr())
+	fmt.Fprintf(std.Out, "listening on %s\n", port.Addr())
 	stopAdmin, err := operate(folder, srv, application, std)
 	if err != nil {
-		return errors.Join(err, srv.Close(), socket.Close())
+		return errors.Join(err, srv.Close(), port.Close())
 	}
 	defer stopAdmin()
 	ended := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() { ended <- shutdown(srv) })
 	defer onHangUp(func() { srv.ReloadFile() })() // it logs what has come of it
-	err = srv.Serve(socket)
+	err = srv.ServePort(port)
 	var unsaved error
 	if !stop() { // it has begun
 		unsaved = <-ended
@@ -146,13 +145,4 @@ func shutdown(srv *server.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), settings.Drain())
 	defer cancel()
 	return srv.Shutdown(ctx)
-}
-
-// listen opens the server's socket.
-func listen(addr string) (*net.UDPConn, error) {
-	udp, err := net.ResolveUDPAddr("udp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("address to listen on: %w", err)
-	}
-	return net.ListenUDP("udp", udp)
 }

@@ -51,7 +51,8 @@ func runDocument(t *testing.T, programs, path string) {
 	steps := stepsOf(t, read(t, path))
 	port := freePort(t)
 	var script strings.Builder
-	script.WriteString("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n")
+	// What is left running is ended, and writes nothing into the folder when that is removed.
+	script.WriteString("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n")
 	for i, s := range steps {
 		fmt.Fprintf(&script, "printf '\\n=== step %d\\n'\n%s", i, strings.ReplaceAll(s.script, "5688", port))
 	}

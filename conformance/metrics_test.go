@@ -109,7 +109,7 @@ func TestMetricsOfServer(t *testing.T) {
 		"pqcoap_draining{}":                                                0,
 		"pqcoap_devices_enrolled{}":                                        1,
 		"pqcoap_invitations_open{}":                                        2,
-		"pqcoap_sessions{state=awake}":                                 0,
+		"pqcoap_sessions{state=awake}":                                     0,
 		"pqcoap_records_received_total{result=rejected}":                   0,
 		"pqcoap_handshakes_failed_total{reason=unopened}":                  0,
 		"pqcoap_sessions_limit{state=half_open}":                           4096,

@@ -56,17 +56,17 @@ func (s *shard) read(conn udp.Conn) {
 		batch[i].Data = make([]byte, max(leastBuffer, s.cfg.MaxUDPPayload+1))
 	}
 	homes := make([]int, len(batch))
-	for {
-		n, err := conn.Read(batch)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
-			s.log.Warn("socket", "error", err)
-			time.Sleep(errorPause)
-			continue
-		}
+	take := func(n int) bool {
 		s.sort(batch[:n], homes)
+		return true
+	}
+	for {
+		err := conn.Receive(batch, take)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		s.log.Warn("socket", "error", err)
+		time.Sleep(errorPause)
 	}
 }
 

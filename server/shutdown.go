@@ -136,7 +136,13 @@ func (s *Server) end(sessions func(now time.Time, shards []*shard) error) error 
 		s.releaseFolder()
 		return nil
 	}
-	for _, one := range shards { // all at once: no session moves from one to another meanwhile
+	err := endAll(shards, sessions)
+	return errors.Join(err, port.Close()) // which waits for those that read, who may wait for a lock
+}
+
+// endAll ends the sessions of all shards at once: none moves from one to another meanwhile.
+func endAll(shards []*shard, sessions func(now time.Time, shards []*shard) error) error {
+	for _, one := range shards {
 		one.mu.Lock()
 		defer one.mu.Unlock()
 	}
@@ -146,7 +152,7 @@ func (s *Server) end(sessions func(now time.Time, shards []*shard) error) error 
 		one.over = true
 		one.flush(now)
 	}
-	return errors.Join(err, port.Close())
+	return err
 }
 
 func engines(shards []*shard) (list []*session.Server) {

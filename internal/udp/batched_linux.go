@@ -29,7 +29,7 @@ type half struct {
 	pieces   [Batch]unix.Iovec
 	names    [Batch]unix.RawSockaddrInet6 // or an Inet4, which is shorter
 	controls [Batch]control
-	call     func(fd uintptr) bool // is made once: to make it for each call would allocate
+	call     func(fd uintptr) bool // of out, is made once: to make it for each call would allocate
 
 	at, n   int // those of headers that are done, and that there are
 	errno   syscall.Errno
@@ -48,7 +48,7 @@ func newBatched(s *net.UDPConn) (Conn, error) {
 	}
 	c.in.init()
 	c.out.init()
-	c.in.call, c.out.call = c.in.receive, c.out.send
+	c.out.call = c.out.send
 	return c, nil
 }
 
@@ -68,9 +68,22 @@ func (h *half) piece(i int, b []byte, n int) {
 	h.pieces[i].SetLen(n)
 }
 
-// Read implements Conn.
-func (c *batched) Read(batch []Message) (int, error) {
+// Receive implements Conn.
+func (c *batched) Receive(batch []Message, take func(n int) (more bool)) error {
 	batch = batch[:min(len(batch), Batch)]
+	c.in.errno = 0
+	if err := c.raw.Read(func(fd uintptr) bool { return c.receive(fd, batch, take) }); err != nil {
+		return err
+	}
+	if c.in.errno != 0 {
+		return os.NewSyscallError("recvmmsg", c.in.errno)
+	}
+	return nil
+}
+
+// receive takes what there is; false: to be called again when there is more. The runtime is told of
+// each arrival, so a batch that is not full spares the call which would find nothing.
+func (c *batched) receive(fd uintptr, batch []Message, take func(n int) (more bool)) bool {
 	h := &c.in
 	for {
 		for i := range batch {
@@ -80,32 +93,22 @@ func (c *batched) Read(batch []Message) (int, error) {
 			m.SetControllen(controlSize)
 		}
 		h.at, h.n = 0, len(batch)
-		if err := c.raw.Read(h.call); err != nil {
-			return 0, err
-		}
-		if h.errno != 0 {
-			return 0, os.NewSyscallError("recvmmsg", h.errno)
-		}
-		if n := c.taken(batch); n > 0 {
-			return n, nil
-		}
-	}
-}
-
-// receive takes what there is; false: nothing.
-func (h *half) receive(fd uintptr) bool {
-	for {
 		n, errno := h.mmsg(unix.SYS_RECVMMSG, fd)
 		switch errno {
 		case 0:
-			h.at, h.errno = n, 0
-			return true
 		case unix.EINTR:
+			continue
 		case unix.EAGAIN:
 			return false
 		default:
 			h.errno = errno
 			return true
+		}
+		if good := c.taken(batch, n); good > 0 && !take(good) {
+			return true
+		}
+		if n < len(batch) {
+			return false
 		}
 	}
 }
@@ -118,9 +121,9 @@ func (h *half) mmsg(call, fd uintptr) (int, syscall.Errno) {
 }
 
 // taken describes what has been received, without what was cut off.
-func (c *batched) taken(batch []Message) (n int) {
+func (c *batched) taken(batch []Message, received int) (n int) {
 	h := &c.in
-	for i := range h.at {
+	for i := range received {
 		m := &batch[i]
 		size := int(h.headers[i].Len)
 		from, ok := h.peer(i)

@@ -74,7 +74,7 @@ func BenchmarkRead(b *testing.B) {
 				b.Fatal(err)
 			}
 			batch := newBatch(Batch, 2048)
-			benchRead(b, socket, func() (int, error) { return c.Read(batch) })
+			benchRead(b, socket, func() (int, error) { return receive(c, batch) })
 		}
 	}
 	b.Run("batched", ours(New))

@@ -29,7 +29,7 @@ func TestShards(t *testing.T) {
 					readers.Go(func() {
 						batch := newBatch(Batch, 64)
 						for {
-							n, err := c.Read(batch)
+							n, err := receive(c, batch)
 							if err != nil {
 								return
 							}

@@ -28,21 +28,22 @@ func newPlain(socket PacketConn) *plain {
 	return p
 }
 
-// Read implements Conn, for one datagram.
-func (p *plain) Read(batch []Message) (int, error) {
+// Receive implements Conn, one datagram at a time.
+func (p *plain) Receive(batch []Message, take func(n int) (more bool)) error {
 	m := &batch[0]
-	for {
+	for more := true; more; {
 		n, from, err := p.ReadFromUDPAddrPort(p.room)
 		switch {
 		case err != nil:
-			return 0, err
+			return err
 		case n >= cap(m.Data):
 			p.truncated.Add(1)
 			continue
 		}
 		*m = Message{Peer: unmap(from), Data: append(m.Data[:0], p.room[:n]...)}
-		return 1, nil
+		more = take(1)
 	}
+	return nil
 }
 
 // Write implements Conn.

@@ -43,10 +43,10 @@ func TestOtherSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := newBatch(2, 64)
-	if n, err := c.Read(in); err != nil || n != 1 || string(in[0].Data) != "hello" || in[0].Peer != unmap(from) {
+	if n, err := receive(c, in); err != nil || n != 1 || string(in[0].Data) != "hello" || in[0].Peer != unmap(from) {
 		t.Errorf("got %v, %v", in[:n], err)
 	}
-	if _, err := c.Read(in); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := receive(c, in); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("error = %v", err)
 	}
 	c.Write([]Message{

@@ -21,7 +21,7 @@ func TestPortWrite(t *testing.T) {
 		}{{v4, []byte{0, 1, 3}}, {v6, []byte{2, 4, 5}}} {
 			in := newBatch(8, 64)
 			for _, want := range test.want {
-				n, err := test.at.Conns()[0].Read(in[:1])
+				n, err := receive(test.at.Conns()[0], in[:1])
 				if err != nil || n != 1 || in[0].Data[0] != want {
 					t.Fatalf("got %v, %v, want %d", in[0], err, want)
 				}

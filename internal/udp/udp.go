@@ -4,7 +4,7 @@
 //
 //	ports, err := udp.Listen(netip.AddrPortFrom(netip.Addr{}, 5688), shards)
 //	for _, conn := range ports[0].Conns() { // each by a goroutine
-//		n, err := conn.Read(batch)
+//		err := conn.Receive(batch, func(n int) (more bool) { ... })
 //	}
 //	ports[0].Write(answers)
 //
@@ -31,11 +31,12 @@ type Message struct {
 // A Conn is a socket. One goroutine at a time may read and one may write; the rest is safe for
 // concurrent use.
 type Conn interface {
-	// Read waits for datagrams and returns how many it has put into the first messages of a batch.
-	// It receives into the memory of Data, as much as its capacity, and sets its length. A datagram
-	// that is as long as the capacity may have been cut off, and is dropped and counted. Read may
-	// change the order of the Data in the batch. The error wraps net.ErrClosed after Close.
-	Read(batch []Message) (n int, err error)
+	// Receive waits for datagrams and calls take with how many it has put into the first messages
+	// of a batch, again and again until take returns false. It receives into the memory of Data, as
+	// much as its capacity, and sets its length. A datagram that is as long as the capacity may have
+	// been cut off, and is dropped and counted. Receive may change the order of the Data in the
+	// batch. The error wraps net.ErrClosed after Close, which waits until take has returned.
+	Receive(batch []Message, take func(n int) (more bool)) error
 	// Write sends a batch. It waits for room in the socket for Patience at most.
 	Write(batch []Message)
 	Stats() Stats

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,7 +85,7 @@ func echo(p *Port) (wait func()) {
 			defer func() { done <- struct{}{} }()
 			batch := newBatch(Batch, 2048)
 			for {
-				n, err := c.Read(batch)
+				n, err := receive(c, batch)
 				if err != nil {
 					return
 				}
@@ -172,7 +175,7 @@ func TestBatches(t *testing.T) {
 		client.Write(out)
 		in := newBatch(Batch, 64)
 		for next := uint32(0); next < all; {
-			n, err := p.v4.Read(in)
+			n, err := receive(p.v4, in)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -202,7 +205,7 @@ func TestTruncated(t *testing.T) {
 		var got []int
 		batch := newBatch(4, 100)
 		for len(got) < 3 {
-			n, err := p.v4.Read(batch)
+			n, err := receive(p.v4, batch)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -268,7 +271,7 @@ func TestClose(t *testing.T) {
 		done := make(chan error)
 		for _, c := range p.Conns() {
 			go func() {
-				_, err := c.Read(newBatch(Batch, 64))
+				_, err := receive(c, newBatch(Batch, 64))
 				done <- err
 			}()
 		}
@@ -285,4 +288,47 @@ func TestClose(t *testing.T) {
 			t.Errorf("Close again = %v", err)
 		}
 	})
+}
+
+// What comes while a batch is looked at, or between two, is not missed, whatever the batch leaves
+// of its room.
+func TestReceiveAll(t *testing.T) {
+	eachMaker(t, func(t *testing.T, conn maker) {
+		in, out := listening(t, "127.0.0.1:0", conn), listening(t, "127.0.0.1:0", conn)
+		const most = 500
+		var arrived, sent atomic.Int64
+		done := make(chan error)
+		go func() {
+			batch := newBatch(4, 64)
+			done <- in.Conns()[0].Receive(batch, func(n int) bool {
+				for range rand.N(200) { // so that it is now early, now late
+					runtime.Gosched()
+				}
+				return arrived.Add(int64(n)) < most
+			})
+		}()
+		for sent.Load() < most {
+			burst := newBatch(1+rand.N(8), 10)
+			for i := range burst {
+				burst[i].Peer = in.LocalAddr()
+			}
+			out.Write(burst)
+			sent.Add(int64(len(burst)))
+			for arrived.Load() < min(most, sent.Load()) { // one that is missed stops it here
+				runtime.Gosched()
+			}
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// receive takes one batch.
+func receive(c Conn, batch []Message) (n int, err error) {
+	err = c.Receive(batch, func(got int) bool {
+		n = got
+		return false
+	})
+	return n, err
 }

@@ -120,6 +120,7 @@ func TestGuides(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("SKIPPED: windows has no SIGTERM and no file modes")
 	}
+	t.Parallel() // with Spin
 	c := buildCommands(t)
 	for _, path := range []string{"docs/guides/fleet.md", "README.md"} {
 		t.Run(path, func(t *testing.T) { runDocument(t, c.dir, path) })

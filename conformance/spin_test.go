@@ -24,6 +24,7 @@ func TestSpin(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes about a minute")
 	}
+	t.Parallel() // with the guides, which mostly wait
 	for _, program := range []string{"spin", "gcc"} {
 		_, err := exec.LookPath(program)
 		switch {

@@ -12,7 +12,9 @@ var program = &cli.Program{
 	Name:  "pqcoap-conformance",
 	About: "pqcoap-conformance makes what shows that an implementation is one of pqcoap.",
 	Commands: []cli.Command{
+		benchCommand,
 		lossCommand,
+		peerCommand,
 		sessionsCommand,
 		vectorsCommand,
 	},

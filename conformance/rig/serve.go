@@ -178,7 +178,6 @@ func (p *serving) answer(ask string) (Report, error) {
 	if p.server != nil {
 		s := p.server.Stats()
 		r.Sessions, r.HalfOpen = s.Sessions, s.HalfOpen
-		r.Awake = s.Sessions
 		r.Received, r.Sent = s.Plain.BytesIn+s.Records.BytesIn, s.Plain.BytesOut+s.Records.BytesOut
 	}
 	return r, nil

@@ -31,5 +31,8 @@ func (c *commands) bench(addr string) {
 			c.t.Errorf("%d requests in 200 ms at 50 a second", r.Requests)
 		}
 	}
-	c.fails(4, "requests failed", "pqcoap-node bench -c kem.toml -get /nothing"+with)
+	code, out, errs := c.run("pqcoap-node bench -c kem.toml -get /nothing" + with)
+	if code != 4 || !strings.Contains(out, `"errors":{"4.04 Not Found":`) || !strings.Contains(errs, "requests failed") {
+		c.t.Errorf("exit code %d, %s, %s", code, out, errs)
+	}
 }

@@ -27,7 +27,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	for _, one := range r.Records {
-		if one.Overhead != 20 {
+		if one.Up != 20 || one.Down != 19 {
 			t.Errorf("%+v", one)
 		}
 	}
@@ -41,7 +41,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%+v", q)
 		}
 	}
-	if get, post := r.Requests[1], r.Requests[3]; get.Kind != kindGET || post.Kind != kindPOST || post.Up < cfg.Payload+20 || get.Down < 24 {
+	if get, post := r.Requests[1], r.Requests[3]; get.Kind != KindGET || post.Kind != KindPOST || post.Up < cfg.Payload+20 || get.Down < 24 {
 		t.Errorf("%+v, %+v", get, post)
 	}
 }

@@ -21,7 +21,8 @@ type Records struct {
 	BareOpen    float64 `json:"bare_open_ns"`
 	OpenRatio   float64 `json:"open_ratio"`
 	Allocations float64 `json:"allocations"`
-	Overhead    int     `json:"overhead_bytes"` // to a server of up to 64 sessions, with few records under way
+	Up          int     `json:"overhead_up_bytes"` // to a server of up to 64 sessions, with few records under way
+	Down        int     `json:"overhead_down_bytes"`
 }
 
 const (
@@ -39,7 +40,7 @@ type recordBench struct {
 	bareSealed     []byte
 	scratch, mask  []byte
 	nonce, header  []byte
-	overhead       int
+	up, down       int // what the first record of each end has beyond its content
 }
 
 func newRecordBench(size int) (*recordBench, error) {
@@ -69,7 +70,12 @@ func newRecordBench(size int) (*recordBench, error) {
 	}
 	b.bareSealed = b.aead.Seal(nil, b.nonce, make([]byte, size+1), b.header)
 	first, err := b.device.Seal(nil, record.ApplicationData, b.content, true)
-	b.overhead = len(first) - size
+	if err != nil {
+		return nil, err
+	}
+	b.up = len(first) - size
+	first, err = b.server.Seal(nil, record.ApplicationData, b.content, true)
+	b.down = len(first) - size
 	return b, err
 }
 
@@ -127,6 +133,6 @@ func measureRecords(size, rounds int) (Records, error) {
 	return Records{
 		Size: size, Seal: median(seals), BareSeal: median(bareSeals), SealRatio: median(sealRatios),
 		Open: median(opens), BareOpen: median(bareOpens), OpenRatio: median(openRatios),
-		Allocations: float64((after.Mallocs - before.Mallocs) / recordBatch), Overhead: b.overhead,
+		Allocations: float64((after.Mallocs - before.Mallocs) / recordBatch), Up: b.up, Down: b.down,
 	}, nil
 }

@@ -34,10 +34,10 @@ type Requests struct {
 
 // Kinds of requests, and the raw one that each stands beside.
 const (
-	kindGET     = "GET"
-	kindPOST    = "POST"
-	kindRawGET  = "raw GET"
-	kindRawPOST = "raw POST"
+	KindGET     = "GET"
+	KindPOST    = "POST"
+	KindRawGET  = "raw GET"
+	KindRawPOST = "raw POST"
 )
 
 // A client asks once, and returns when it has the answer.
@@ -112,7 +112,7 @@ func (b *requestBench) run(ctx context.Context, n int) error {
 	for _, kind := range []struct {
 		secure, raw string
 		m           coap.Message
-	}{{kindGET, kindRawGET, ask}, {kindPOST, kindRawPOST, send}} {
+	}{{KindGET, KindRawGET, ask}, {KindPOST, KindRawPOST, send}} {
 		secure := &track{kind: kind.secure, peer: b.server}
 		for _, c := range conns {
 			secure.clients = append(secure.clients, asker(c, kind.m))

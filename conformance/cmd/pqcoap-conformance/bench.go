@@ -101,9 +101,9 @@ func (t *benchTable) row(part any) {
 		t.head("suite    handshake     KEM   check  x KEM", "without sockets, mode kem")
 		fmt.Fprintf(t.out, "%5d    %9.0f %7.0f %7.0f %6.2f\n", p.Suite, p.Handshake, p.Bare, p.Check, p.Ratio)
 	case bench.Records:
-		t.head("bytes     seal     bare      x     open     bare      x allocated overhead", "records, ns")
-		fmt.Fprintf(t.out, "%5d %8.0f %8.0f %6.2f %8.0f %8.0f %6.2f %9.0f %8d\n", p.Size, p.Seal, p.BareSeal, p.SealRatio,
-			p.Open, p.BareOpen, p.OpenRatio, p.Allocations, p.Overhead)
+		t.head("bytes     seal     bare      x     open     bare      x allocated  up down", "records, ns")
+		fmt.Fprintf(t.out, "%5d %8.0f %8.0f %6.2f %8.0f %8.0f %6.2f %9.0f %3d %4d\n", p.Size, p.Seal, p.BareSeal, p.SealRatio,
+			p.Open, p.BareOpen, p.OpenRatio, p.Allocations, p.Up, p.Down)
 	case bench.Payload:
 		t.head("handshake     bytes datagrams", "UDP payload, no loss, both directions")
 		fmt.Fprintf(t.out, "%-12s %6d %9d\n", p.Kind, p.Bytes, p.Datagrams)

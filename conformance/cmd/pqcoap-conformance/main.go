@@ -13,6 +13,7 @@ var program = &cli.Program{
 	About: "pqcoap-conformance makes what shows that an implementation is one of pqcoap.",
 	Commands: []cli.Command{
 		benchCommand,
+		budgetsCommand,
 		floodCommand,
 		idleCommand,
 		lossCommand,

@@ -32,6 +32,7 @@ type Config struct {
 // A Level is what so many sessions cost. Its field names are those of the JSON.
 type Level struct {
 	N       int     `json:"n"`
+	Resting int     `json:"resting"` // of them, when they are measured
 	Opened  float64 `json:"opened_per_second"`
 	RSS     int64   `json:"rss_bytes"`
 	Each    float64 `json:"rss_bytes_per_session"` // above that of the server without sessions
@@ -117,7 +118,7 @@ func (f *fleet) level(ctx context.Context, n int, base rig.Report) (Level, error
 	if now.Sessions != n {
 		return level, fmt.Errorf("the server has %d", now.Sessions)
 	}
-	level.RSS, level.Each = now.RSS, float64(now.RSS-base.RSS)/float64(n)
+	level.Resting, level.RSS, level.Each = now.Resting, now.RSS, float64(now.RSS-base.RSS)/float64(n)
 	level.Heap = float64(now.Heap-base.Heap) / float64(n)
 	f.probe(ctx, &level)
 	checked, err := f.peer.Recheck()

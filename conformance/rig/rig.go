@@ -48,8 +48,8 @@ type Report struct {
 	CPU  time.Duration
 	Took time.Duration // what was asked for
 
-	Sessions, HalfOpen int
-	Received, Sent     uint64 // bytes of UDP payload
+	Sessions, Resting, HalfOpen int
+	Received, Sent              uint64 // bytes of UDP payload
 }
 
 // SocketBuffer is what sockets of many clients have, in bytes; the system may give less.

@@ -177,7 +177,7 @@ func (p *serving) answer(ask string) (Report, error) {
 	r.Heap = int64(m.HeapAlloc)
 	if p.server != nil {
 		s := p.server.Stats()
-		r.Sessions, r.HalfOpen = s.Sessions, s.HalfOpen
+		r.Sessions, r.Resting, r.HalfOpen = s.Sessions, s.Resting, s.HalfOpen
 		r.Received, r.Sent = s.Plain.BytesIn+s.Records.BytesIn, s.Plain.BytesOut+s.Records.BytesOut
 	}
 	return r, nil

@@ -37,7 +37,7 @@ func setupIdle(fs *flag.FlagSet) cli.Action {
 	fs.DurationVar(&cfg.Settle, "settle", 80*time.Second, "`TIME` to let them rest: what is kept for late "+
 		"repetitions of a handshake is gone after 60 s")
 	fs.IntVar(&cfg.Probes, "probes", 1000, "`N` requests for each number")
-	asJSON := fs.Bool("json", false, "print one JSON object at the end: suite, base_rss_bytes, levels (n, opened_per_second, "+
+	asJSON := fs.Bool("json", false, "print one JSON object at the end: suite, base_rss_bytes, levels (n, resting, opened_per_second, "+
 		"rss_bytes, rss_bytes_per_session, heap_bytes_per_session, recheck_ms, idle_cpu_ms, p50_us, p99_us, max_us, "+
 		"again_p50_us, failed)")
 	return func(ctx context.Context, std cli.Streams, args []string) error {
@@ -62,14 +62,14 @@ func runIdle(ctx context.Context, std cli.Streams, cfg idle.Config, asJSON bool)
 	}
 	failed := 0
 	if !asJSON {
-		fmt.Fprintf(std.Out, "%8s %9s %9s %9s %9s %9s %9s %8s %8s %8s %8s\n", "", "opened", "RSS", "B each", "B heap",
+		fmt.Fprintf(std.Out, "%8s %8s %9s %9s %9s %9s %9s %9s %8s %8s %8s %8s\n", "", "of them", "opened", "RSS", "B each", "B heap",
 			"recheck", "idle cpu", "p50", "p99", "max", "again")
-		fmt.Fprintf(std.Out, "%8s %9s %9s %9s %9s %9s %9s %8s %8s %8s %8s\n", "sessions", "/s", "MB", "RSS", "each", "ms", "ms/s", "µs", "µs", "µs", "µs")
+		fmt.Fprintf(std.Out, "%8s %8s %9s %9s %9s %9s %9s %9s %8s %8s %8s %8s\n", "sessions", "at rest", "/s", "MB", "RSS", "each", "ms", "ms/s", "µs", "µs", "µs", "µs")
 	}
 	r, err := idle.Run(ctx, cfg, func(l idle.Level) {
 		failed += l.Failed
 		if !asJSON {
-			fmt.Fprintf(std.Out, "%8d %9.0f %9.1f %9.0f %9.0f %9.1f %9.1f %8.0f %8.0f %8.0f %8.0f\n", l.N, l.Opened, float64(l.RSS)/1e6, l.Each, l.Heap,
+			fmt.Fprintf(std.Out, "%8d %8d %9.0f %9.1f %9.0f %9.0f %9.1f %9.1f %8.0f %8.0f %8.0f %8.0f\n", l.N, l.Resting, l.Opened, float64(l.RSS)/1e6, l.Each, l.Heap,
 				l.Recheck, l.CPU, l.P50, l.P99, l.Max, l.Again)
 		}
 	})

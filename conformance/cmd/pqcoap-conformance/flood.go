@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -65,17 +66,16 @@ func runFlood(ctx context.Context, std cli.Streams, cfg flood.Config, asJSON boo
 		return err
 	}
 	short := 0
+	table := floodTable{std.Out}
 	if !asJSON {
-		fmt.Fprintf(std.Out, "%-13s %8s %8s %7s %7s %8s %9s %9s %6s %6s %6s %5s\n", "flood", "sessions", "got in", "p50 ms", "p99 ms",
-			"attacks", "B in", "B out", "out/in", "MB", "grown", "cores")
+		table.head()
 	}
 	r, err := flood.Run(ctx, cfg, func(row flood.Row) {
 		if row.Verdict != flood.Pass {
 			short++
 		}
 		if !asJSON {
-			fmt.Fprintf(std.Out, "%-13s %8d %8d %7.1f %7.1f %8d %9d %9d %6.2f %6.1f %6.1f %5.2f %s\n", row.Kind, row.Devices, row.Succeeded, row.P50, row.P99,
-				row.Attacks, row.In, row.Out, row.Amplification, float64(row.RSS)/1e6, float64(row.Grown)/1e6, row.CPU, row.Verdict)
+			table.row(row)
 		}
 	})
 	if err == nil && asJSON {
@@ -85,4 +85,17 @@ func runFlood(ctx context.Context, std cli.Streams, cfg flood.Config, asJSON boo
 		err = fmt.Errorf("%d of %d floods fall short", short, len(r.Rows))
 	}
 	return err
+}
+
+// A floodTable writes rows as they come.
+type floodTable struct{ out io.Writer }
+
+func (t floodTable) head() {
+	fmt.Fprintf(t.out, "%-13s %8s %6s %6s %6s %8s %9s %9s %6s %6s %6s %5s\n", "flood", "sessions", "got in", "p50 ms", "p99 ms",
+		"attacks", "B in", "B out", "out/in", "MB", "grown", "cores")
+}
+
+func (t floodTable) row(r flood.Row) {
+	fmt.Fprintf(t.out, "%-13s %8d %6d %6.1f %6.1f %8d %9d %9d %6.2f %6.1f %6.1f %5.2f %s\n", r.Kind, r.Devices, r.Succeeded, r.P50, r.P99,
+		r.Attacks, r.In, r.Out, r.Amplification, float64(r.RSS)/1e6, float64(r.Grown)/1e6, r.CPU, r.Verdict)
 }

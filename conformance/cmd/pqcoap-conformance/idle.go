@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -61,16 +62,14 @@ func runIdle(ctx context.Context, std cli.Streams, cfg idle.Config, asJSON bool)
 		return err
 	}
 	failed := 0
+	table := idleTable{std.Out}
 	if !asJSON {
-		fmt.Fprintf(std.Out, "%8s %8s %9s %9s %9s %9s %9s %9s %8s %8s %8s %8s\n", "", "of them", "opened", "RSS", "B each", "B heap",
-			"recheck", "idle cpu", "p50", "p99", "max", "again")
-		fmt.Fprintf(std.Out, "%8s %8s %9s %9s %9s %9s %9s %9s %8s %8s %8s %8s\n", "sessions", "at rest", "/s", "MB", "RSS", "each", "ms", "ms/s", "µs", "µs", "µs", "µs")
+		table.head()
 	}
 	r, err := idle.Run(ctx, cfg, func(l idle.Level) {
 		failed += l.Failed
 		if !asJSON {
-			fmt.Fprintf(std.Out, "%8d %8d %9.0f %9.1f %9.0f %9.0f %9.1f %9.1f %8.0f %8.0f %8.0f %8.0f\n", l.N, l.Resting, l.Opened, float64(l.RSS)/1e6, l.Each, l.Heap,
-				l.Recheck, l.CPU, l.P50, l.P99, l.Max, l.Again)
+			table.row(l)
 		}
 	})
 	if err == nil && asJSON {
@@ -80,4 +79,21 @@ func runIdle(ctx context.Context, std cli.Streams, cfg idle.Config, asJSON bool)
 		err = fmt.Errorf("%d requests failed", failed)
 	}
 	return err
+}
+
+// An idleTable writes levels as they come.
+type idleTable struct{ out io.Writer }
+
+func (t idleTable) head() {
+	for _, head := range [][]any{
+		{"", "of them", "opened", "RSS", "B each", "B heap", "recheck", "idle cpu", "p50", "p99", "max", "again"},
+		{"sessions", "at rest", "/s", "MB", "RSS", "each", "ms", "ms/s", "µs", "µs", "µs", "µs"},
+	} {
+		fmt.Fprintf(t.out, "%8s %8s %7s %7s %6s %6s %8s %8s %6s %6s %6s %6s\n", head...)
+	}
+}
+
+func (t idleTable) row(l idle.Level) {
+	fmt.Fprintf(t.out, "%8d %8d %7.0f %7.1f %6.0f %6.0f %8.1f %8.1f %6.0f %6.0f %6.0f %6.0f\n", l.N, l.Resting, l.Opened, float64(l.RSS)/1e6,
+		l.Each, l.Heap, l.Recheck, l.CPU, l.P50, l.P99, l.Max, l.Again)
 }

@@ -75,11 +75,37 @@ func TestBudgets(t *testing.T) {
 	}
 }
 
+// What was measured is shown as the command would have, but for how its parts are made.
+func TestShow(t *testing.T) {
+	dir := t.TempDir()
+	for name, line := range map[string]string{
+		"bench": "bench -suite 3 -clients 1 -rounds 1 -round 10ms", "idle": "idle -n 5 -settle 0s -probes 1",
+		"flood": "flood -suite 3 -kind none -rate 20 -duration 100ms",
+	} {
+		_, out, errs := run(t, append(strings.Fields(line), "-json")...)
+		if errs != "" {
+			t.Fatal(errs)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name+".json"), []byte(out), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load := `{"requests":[{"stack":"pion","clients":4}],"memory":[{"stack":"pion","sessions":5}]}`
+	if err := os.WriteFile(filepath.Join(dir, "load.json"), []byte(load), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, lines := range map[string]int{"bench": 33, "idle": 3, "flood": 2, "load": 5} {
+		if code, out, errs := run(t, "budgets", "-dir", dir, "-show", name); code != cli.CodeOK || strings.Count(out, "\n") != lines {
+			t.Errorf("%s: exit code %d, %s\n%s", name, code, errs, out)
+		}
+	}
+}
+
 func TestMeasureUsage(t *testing.T) {
 	for _, line := range []string{
 		"bench x", "bench -clients 0", "bench -suite 9", "bench -rounds 0", "bench -payload 2000", "bench -round 0s",
 		"idle x", "idle -n 5,4", "idle -n -1", "idle -settle -1s", "idle -suite 0",
-		"flood x", "flood -kind rain", "flood -rate 0", "flood -duration 1ms", "flood -suite 0", "budgets x", "peer x",
+		"flood x", "flood -kind rain", "flood -rate 0", "flood -duration 1ms", "flood -suite 0", "budgets x", "budgets -dir / -show bench", "peer x",
 	} {
 		if code, out, errs := run(t, strings.Fields(line)...); code != cli.CodeUsage || out != "" || errs == "" {
 			t.Errorf("%s: exit code %d, %q, %q", line, code, out, errs)

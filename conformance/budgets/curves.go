@@ -78,22 +78,22 @@ func (f *Figures) payloads() []curve {
 	return f.stacks(func(c *curve, _, payload int, _, _, _, cpu float64) { c.add(float64(payload), cpu) })
 }
 
-// idle is the memory above that of a server without sessions, the budget, and what those of other
-// stacks take, both ends of them.
+// idle is the memory of a session above that of a server without any, the budget, and what one of
+// other stacks takes, both ends of it.
 func (f *Figures) idle() []curve {
 	ours, budget := curve{name: "pqcoap server"}, curve{name: "600 B a session", color: 3, dashed: true}
 	if f.Idle == nil {
 		return nil
 	}
 	for _, l := range f.Idle.Levels {
-		ours.add(float64(l.N), l.Each*float64(l.N)/1e6)
-		budget.add(float64(l.N), sessionBytes*float64(l.N)/1e6)
+		ours.add(float64(l.N), l.Each)
+		budget.add(float64(l.N), sessionBytes)
 	}
 	curves := []curve{ours, budget}
 	if f.Load != nil {
 		for _, m := range f.Load.Memory {
 			c := curve{name: nameOf(m.Stack), color: stackColors[m.Stack]}
-			c.add(float64(m.Sessions), m.RSS*float64(m.Sessions)/1e6)
+			c.add(float64(m.Sessions), m.RSS)
 			curves = append(curves, c)
 		}
 	}

@@ -46,7 +46,7 @@ func (f *Figures) Draw(dir string) (names []string, err error) {
 	}{
 		{"throughput", "Requests a second by clients", "clients at once", "requests a second", f.throughput()},
 		{"latency", "Time of a request by clients (dashed: p99)", "clients at once", "µs", f.latency()},
-		{"memory", "Memory of the server by idle sessions", "sessions", "MB", f.idle()},
+		{"memory", "Memory of an idle session by how many there are", "sessions", "bytes of RSS", f.idle()},
 		{"payload", "Processor time of a POST by its body, both ends", "bytes", "µs", f.payloads()},
 	} {
 		if !drawable(d.curves) {
@@ -76,7 +76,7 @@ func drawCurves(file, title, x, y string, curves []curve) error {
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(ticks), plot.TickerFunc(ticks)
 	p.Add(plotter.NewGrid())
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.XOffs, p.Legend.Padding = true, -vg.Points(6), vg.Points(2)
 	for _, c := range curves {
 		if len(c.points) == 0 {
 			continue
@@ -95,7 +95,7 @@ func drawCurves(file, title, x, y string, curves []curve) error {
 	}
 	// The legend stands above the curves, not on them.
 	p.X.Min, p.X.Max = p.X.Min/1.2, p.X.Max*1.2
-	p.Y.Min, p.Y.Max = p.Y.Min/1.5, p.Y.Max*math.Pow(p.Y.Max/p.Y.Min, 0.08*float64(len(curves)))*1.5
+	p.Y.Min, p.Y.Max = p.Y.Min/1.5, p.Y.Max*math.Pow(p.Y.Max/p.Y.Min, 0.1*float64(len(curves)))*1.5
 	return p.Save(drawingWidth, drawingHeight, file)
 }
 

@@ -18,7 +18,7 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(r.KEM) != 4 || len(r.Records) != 4 || len(r.Payloads) != 3 || len(r.Handshakes) != 4 || len(r.Requests) != 8 || told != 23 {
+	if len(r.KEM) != 4 || len(r.Records) != 4 || len(r.Payloads) != 3 || len(r.Handshakes) != 4 || len(r.Requests) != 10 || told != 25 {
 		t.Fatalf("%d parts: %+v", told, r)
 	}
 	for _, k := range r.KEM {
@@ -36,12 +36,16 @@ func TestRun(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 	}
-	for i, q := range r.Requests {
-		if q.Failed > 0 || q.PerSecond <= 0 || q.P99 < q.P50 || q.Up != r.Requests[i&^1].Up || q.Down != r.Requests[i&^1].Down {
+	raw := r.Requests[0]
+	for _, q := range r.Requests {
+		if q.Kind == KindRawGET || q.Kind == KindRawPOST {
+			raw = q
+		}
+		if q.Failed > 0 || q.PerSecond <= 0 || q.P99 < q.P50 || q.Up != raw.Up || q.Down != raw.Down || q.Clients != raw.Clients {
 			t.Errorf("%+v", q)
 		}
 	}
-	if get, post := r.Requests[1], r.Requests[3]; get.Kind != KindGET || post.Kind != KindPOST || post.Up < cfg.Payload+20 || get.Down < 24 {
+	if get, post := r.Requests[1], r.Requests[4]; get.Kind != KindGET || post.Kind != KindPOST || post.Up < cfg.Payload+20 || get.Down < 24 {
 		t.Errorf("%+v, %+v", get, post)
 	}
 }

@@ -12,13 +12,14 @@ import (
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/conformance/rig"
 	"github.com/pqcoap/pqcoap/internal/latency"
+	"github.com/pqcoap/pqcoap/internal/session"
 	"github.com/pqcoap/pqcoap/node"
 )
 
 // Requests is a kind of request by so many clients at once, of which each asks again when it has its
 // answer. The ratios are those to raw datagrams of the same sizes in the rounds beside.
 type Requests struct {
-	Kind      string  `json:"kind"` // GET, POST, raw GET, raw POST
+	Kind      string  `json:"kind"` // raw GET, GET, bare GET, raw POST, POST
 	Clients   int     `json:"clients"`
 	Up        int     `json:"bytes_up"` // UDP payload
 	Down      int     `json:"bytes_down"`
@@ -38,6 +39,10 @@ const (
 	KindPOST    = "POST"
 	KindRawGET  = "raw GET"
 	KindRawPOST = "raw POST"
+
+	// KindBare is GET by clients that are the engine of a device and a socket, driven by the goroutine
+	// that asks, as a raw client is: what the server can do, with as little beside it as there has to be.
+	KindBare = "bare GET"
 )
 
 // A client asks once, and returns when it has the answer.
@@ -125,6 +130,13 @@ func (b *requestBench) run(ctx context.Context, n int) error {
 			return err
 		}
 		b.tracks = append(b.tracks, raw, secure)
+		if kind.secure == KindGET {
+			bare := &track{kind: KindBare, peer: b.server, up: secure.up, down: secure.down}
+			if err := b.bareClients(ctx, bare, n, kind.m); err != nil {
+				return err
+			}
+			b.tracks = append(b.tracks, bare)
+		}
 	}
 	for range b.cfg.Rounds {
 		for _, t := range b.tracks {
@@ -136,14 +148,35 @@ func (b *requestBench) run(ctx context.Context, n int) error {
 	return ctx.Err()
 }
 
-func asker(c *node.Conn, m coap.Message) client {
-	return func(ctx context.Context) error {
-		answer, err := c.Do(ctx, m)
-		if err == nil && answer.Code>>5 != 2 {
-			err = fmt.Errorf("answered %v", answer.Code)
+func (b *requestBench) bareClients(ctx context.Context, t *track, n int, m coap.Message) error {
+	for range n {
+		socket, err := rig.Listen(rig.Loopback)
+		if err != nil {
+			return err
 		}
-		return err
+		b.closers = append(b.closers, func() { socket.Close() })
+		d, err := rig.Open(ctx, socket, b.server.Addr, session.DeviceConfig{Server: b.server.Credential, Suite: b.cfg.Suite})
+		if err == nil {
+			err = d.Confirm(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		d.Alone = true
+		t.clients = append(t.clients, func(ctx context.Context) error { return answered(d.Do(ctx, m)) })
 	}
+	return nil
+}
+
+func asker(c *node.Conn, m coap.Message) client {
+	return func(ctx context.Context) error { return answered(c.Do(ctx, m)) }
+}
+
+func answered(answer coap.Message, err error) error {
+	if err == nil && answer.Code>>5 != 2 {
+		err = fmt.Errorf("answered %v", answer.Code)
+	}
+	return err
 }
 
 // sizes are those of the datagrams of one request, when what comes with the first is over.
@@ -224,11 +257,15 @@ func (t *track) round(ctx context.Context, length time.Duration) error {
 }
 
 func (b *requestBench) results(n int) (all []Requests) {
-	for i, t := range b.tracks {
+	var raw *track // of the kind, before those that stand beside it
+	for _, t := range b.tracks {
+		if t.peer == b.raw {
+			raw = t
+		}
 		one := Requests{Kind: t.kind, Clients: n, Up: t.up, Down: t.down, Failed: t.failed}
 		one.PerSecond, one.ClientCPU, one.ServerCPU = summary(t.spans)
 		one.P50, one.P99 = microseconds(t.times.Quantile(0.5)), microseconds(t.times.Quantile(0.99))
-		one.Ratio, one.CPURatio = ratios(t.spans, b.tracks[i&^1].spans) // a raw one beside itself is 1
+		one.Ratio, one.CPURatio = ratios(t.spans, raw.spans) // a raw one beside itself is 1
 		all = append(all, one)
 	}
 	return all

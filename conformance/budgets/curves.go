@@ -11,17 +11,20 @@ var stackColors = map[string]int{"pqcoap-none": 2, "pion": 1}
 // throughput is GET beside raw datagrams, and by other stacks.
 func (f *Figures) throughput() []curve {
 	ours, raw := curve{name: "pqcoap GET"}, curve{name: "raw UDP of the same sizes", color: 3}
+	bare := curve{name: "pqcoap GET by bare clients", dashed: true}
 	if f.Bench != nil {
 		for _, q := range f.Bench.Requests {
 			switch q.Kind {
 			case bench.KindGET:
 				ours.add(float64(q.Clients), q.PerSecond)
+			case bench.KindBare:
+				bare.add(float64(q.Clients), q.PerSecond)
 			case bench.KindRawGET:
 				raw.add(float64(q.Clients), q.PerSecond)
 			}
 		}
 	}
-	return append([]curve{raw, ours}, f.stacks(func(c *curve, clients, payload int, rate, _, _, _ float64) {
+	return append([]curve{raw, bare, ours}, f.stacks(func(c *curve, clients, payload int, rate, _, _, _ float64) {
 		if payload == 0 {
 			c.add(float64(clients), rate)
 		}

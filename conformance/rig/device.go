@@ -22,12 +22,14 @@ var ErrNoAnswer = errors.New("rig: no answer in time")
 // turns at one. It reads only then.
 type Device struct {
 	Ticket *handshake.ResumptionState // of the session after this one, once it has come
+	Alone  bool                       // nobody else reads from the socket: its deadline is set when it has to be
 
 	socket *net.UDPConn
 	server netip.AddrPort
 	engine *session.Device
 	out    session.Outbox
 	buf    []byte
+	armed  time.Time // the deadline of the socket, where that is known
 }
 
 // Open makes a handshake, or a resumption where cfg has one, until the deadline of ctx.
@@ -113,13 +115,17 @@ func (d *Device) step(ctx context.Context, limit time.Time) error {
 	if due := d.engine.Deadline(); !due.IsZero() && due.Before(wake) {
 		wake = due
 	}
-	d.socket.SetReadDeadline(wake)
+	if !d.Alone || d.armed.IsZero() || wake.Before(d.armed) { // one that comes too early does no harm
+		d.armed = wake
+		d.socket.SetReadDeadline(wake)
+	}
 	n, from, err := d.socket.ReadFromUDPAddrPort(d.buf)
 	now := time.Now()
 	switch {
 	case err == nil && from == d.server:
 		d.engine.Receive(now, d.buf[:n], &d.out)
 	case errors.Is(err, os.ErrDeadlineExceeded):
+		d.armed = time.Time{}
 		d.engine.Advance(now, &d.out)
 	case errors.Is(err, net.ErrClosed):
 		return err

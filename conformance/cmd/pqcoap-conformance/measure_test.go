@@ -40,7 +40,7 @@ func measured[T any](t *testing.T, line string) (r T, table string) {
 
 func TestBench(t *testing.T) {
 	r, table := measured[bench.Result](t, "bench -suite 3 -clients 2 -rounds 1 -round 20ms")
-	if r.Suite != 3 || len(r.Requests) != 4 || strings.Count(table, "\n") != 5*2+4+4+4+3+4+4 {
+	if r.Suite != 3 || len(r.Requests) != 5 || strings.Count(table, "\n") != 5*2+4+4+4+3+4+5 {
 		t.Errorf("%+v\n%s", r, table)
 	}
 }
@@ -94,7 +94,7 @@ func TestShow(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "load.json"), []byte(load), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, lines := range map[string]int{"bench": 33, "idle": 3, "flood": 2, "load": 5} {
+	for name, lines := range map[string]int{"bench": 34, "idle": 3, "flood": 2, "load": 5} {
 		if code, out, errs := run(t, "budgets", "-dir", dir, "-show", name); code != cli.CodeOK || strings.Count(out, "\n") != lines {
 			t.Errorf("%s: exit code %d, %s\n%s", name, code, errs, out)
 		}

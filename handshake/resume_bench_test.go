@@ -4,13 +4,12 @@ import (
 	"crypto/rand"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/cloudflare/circl/kem"
 )
 
 // BenchmarkResumption times both sides of a resumption, the new ticket included, in both forms, and
-// in the same run the KEM operations of the forward secret one; the small one has none. Medians.
+// in the same run the KEM operations of the forward secret one; the small one has none. First deciles.
 func BenchmarkResumption(b *testing.B) {
 	for _, suite := range allSuites {
 		for _, ephemeral := range []bool{false, true} {
@@ -19,19 +18,16 @@ func BenchmarkResumption(b *testing.B) {
 				c := newChain(b, suite, ModeKEM)
 				c.limits.Small = 255
 				scheme := suite.row().kem
-				var whole, bare []time.Duration
+				var whole, bare stopwatch
 				b.ReportAllocs()
 				for b.Loop() {
-					start := time.Now()
-					oneResumption(b, c, ephemeral)
-					middle := time.Now()
-					bareEphemeral(b, scheme)
-					whole, bare = append(whole, middle.Sub(start)), append(bare, time.Since(middle))
+					whole.time(func() { oneResumption(b, c, ephemeral) })
+					bare.time(func() { bareEphemeral(b, scheme) })
 				}
-				b.ReportMetric(median(whole), "resumption-ns")
-				b.ReportMetric(median(bare), "kem-ns")
+				b.ReportMetric(whole.ns(), "resumption-ns")
+				b.ReportMetric(bare.ns(), "kem-ns")
 				if ephemeral {
-					b.ReportMetric(median(whole)/median(bare), "ratio")
+					b.ReportMetric(whole.ns()/bare.ns(), "ratio")
 				}
 			})
 		}

@@ -30,7 +30,7 @@ type Row struct {
 	Succeeded     int     `json:"succeeded"`
 	P50           float64 `json:"p50_ms"` // until the answer to their GET
 	P99           float64 `json:"p99_ms"`
-	Attacks       int     `json:"attacks"` // datagrams
+	Attacks       int     `json:"attacks"` // m1 begun, or records
 	In            int64   `json:"bytes_in"`
 	Out           int64   `json:"bytes_out"`
 	Amplification float64 `json:"amplification"` // bytes out per byte in

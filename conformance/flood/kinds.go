@@ -20,7 +20,7 @@ import (
 type kind struct {
 	name     string
 	unproven bool
-	make     func(m *maker, from netip.Addr) []byte // nil: no attackers
+	make     func(m *maker, from netip.Addr) [][]byte // datagrams; nil: no attackers
 }
 
 // quiet is the row without attackers.
@@ -28,16 +28,18 @@ const quiet = "none"
 
 var kinds = []kind{
 	{quiet, false, nil},
-	{"no Echo", true, func(m *maker, _ netip.Addr) []byte { return m.post(m.junk()) }},
-	{"wrong Echo", true, func(m *maker, _ netip.Addr) []byte { return m.post(m.junk(), echoOption(m.bytes(24))) }},
-	{"junk m1", false, func(m *maker, from netip.Addr) []byte {
+	{"no Echo", true, func(m *maker, _ netip.Addr) [][]byte { return m.post(m.junk()) }},
+	{"wrong Echo", true, func(m *maker, _ netip.Addr) [][]byte { return m.post(m.junk(), echoOption(m.bytes(24))) }},
+	{"junk m1", false, func(m *maker, from netip.Addr) [][]byte {
 		return m.post(m.junk(), echoOption(m.echo.AppendLong(nil, time.Now(), from)))
 	}},
-	{"replayed m1", true, func(m *maker, _ netip.Addr) []byte { return m.post(m.good[0]) }},
-	{"half-open", true, func(m *maker, _ netip.Addr) []byte { return m.post(m.good[m.random.IntN(len(m.good))]) }},
-	{"junk records", true, func(m *maker, _ netip.Addr) []byte { return append(append([]byte{0x33}, m.id...), m.bytes(50)...) }},
-	{"fragments", true, func(m *maker, _ netip.Addr) []byte {
-		return m.post(m.bytes(1024), message.Option{ID: message.Block1, Value: []byte{0x0e}}, message.Option{ID: optionRequestTag, Value: m.bytes(4)})
+	{"replayed m1", true, func(m *maker, _ netip.Addr) [][]byte { return m.post(m.good[0]) }},
+	{"half-open", true, func(m *maker, _ netip.Addr) [][]byte { return m.post(m.good[m.random.IntN(len(m.good))]) }},
+	{"junk records", true, func(m *maker, _ netip.Addr) [][]byte {
+		return [][]byte{append(append([]byte{0x33}, m.id...), m.bytes(50)...)}
+	}},
+	{"fragments", true, func(m *maker, _ netip.Addr) [][]byte {
+		return m.post(m.bytes(1500))[:1]
 	}},
 }
 
@@ -107,16 +109,27 @@ func (m *maker) junk() []byte {
 	return b
 }
 
-// post is an m1, or a block of one, in one datagram.
-func (m *maker) post(body []byte, options ...message.Option) []byte {
-	msg := coap.Message{
-		Type: message.Confirmable, Code: coap.POST, MessageID: int32(m.random.Uint32N(1 << 16)), Token: m.bytes(4), Payload: body,
-		Options: append(message.Options{{ID: message.URIPath, Value: []byte("hs")}}, options...),
+// blockSize is that of the blocks of m1, as devices send them: SZX 6.
+const blockSize = 1024
+
+// post is an m1 in blocks, all at once.
+func (m *maker) post(body []byte, options ...message.Option) (datagrams [][]byte) {
+	tag := message.Option{ID: optionRequestTag, Value: m.bytes(4)}
+	for number := uint32(0); len(body) > 0; number++ {
+		n := min(blockSize, len(body))
+		block := coap.Block{Number: number, More: n < len(body), SZX: 6}
+		msg := coap.Message{
+			Type: message.Confirmable, Code: coap.POST, MessageID: int32(m.random.Uint32N(1 << 16)), Token: m.bytes(4), Payload: body[:n],
+			Options: append(message.Options{
+				{ID: message.URIPath, Value: []byte("hs")}, {ID: message.Block1, Value: []byte{byte(block.Value())}}, tag,
+			}, options...),
+		}
+		slices.SortStableFunc(msg.Options, func(a, b message.Option) int { return int(a.ID) - int(b.ID) })
+		b, err := coap.Append(nil, &msg)
+		if err != nil {
+			panic("flood: " + err.Error()) // all that it is given is well formed
+		}
+		datagrams, body = append(datagrams, b), body[n:]
 	}
-	slices.SortStableFunc(msg.Options, func(a, b message.Option) int { return int(a.ID) - int(b.ID) })
-	b, err := coap.Append(nil, &msg)
-	if err != nil {
-		panic("flood: " + err.Error()) // all that it is given is well formed
-	}
-	return b
+	return datagrams
 }

@@ -94,9 +94,10 @@ func (m *mob) rage(ctx context.Context, duration time.Duration) {
 		}
 		for due := int(passed.Seconds() * float64(rate)); m.sent < due; m.sent++ {
 			i := m.sent % attackers
-			b := m.kind.make(m.maker, attackerAddr(i))
-			if n, err := m.sockets[i].WriteToUDPAddrPort(b, m.peer.Addr); err == nil {
-				m.in += int64(n)
+			for _, b := range m.kind.make(m.maker, attackerAddr(i)) {
+				if n, err := m.sockets[i].WriteToUDPAddrPort(b, m.peer.Addr); err == nil {
+					m.in += int64(n)
+				}
 			}
 		}
 		time.Sleep(time.Millisecond)

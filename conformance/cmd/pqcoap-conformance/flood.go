@@ -19,7 +19,7 @@ var floodCommand = cli.Command{
 	Args:  "[-kind LIST] [-rate N] [-times N] [-duration TIME] [-suite N] [-json]",
 	Short: "measure whether devices get through a flood",
 	Long: `Has devices come to a server at a rate, each from a network of its own, make a handshake,
-ask once and go, while attackers at 256 addresses send ten times as often. The server
+ask once and go, while attackers at 256 addresses begin ten times as often. The server
 has the limits that it has of itself, and is a process of its own for each kind of
 flood. A row is how many devices got their answer, and when; what the server sent back
 for each byte of the attackers; and the most memory it had. Exit code 1 if fewer than

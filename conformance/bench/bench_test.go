@@ -12,7 +12,7 @@ import (
 func TestRun(t *testing.T) {
 	told := 0
 	cfg := Config{
-		Suite: handshake.MLKEM512, Clients: []int{1, 3}, Rounds: 1, Round: 20 * time.Millisecond, Payload: 20, Peers: rig.Inside,
+		Suite: handshake.MLKEM512, Clients: []int{1, 3}, Rounds: 1, Round: 300 * time.Millisecond, Payload: 20, Peers: rig.Inside,
 	}
 	r, err := Run(t.Context(), cfg, func(any) { told++ })
 	if err != nil {

@@ -1,7 +1,7 @@
 # RACE=1 runs the tests under the race detector. FUZZ is the time of all fuzzing in seconds.
 FUZZ ?= 60
 
-.PHONY: build test interop cross fuzz demo performance ci
+.PHONY: build test interop cross fuzz demo bench performance ci
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./...
@@ -34,7 +34,11 @@ fuzz:
 demo:
 	go run ./server/cmd/pqcoap-server demo
 
-# Measures, and rewrites the tables and curves of docs/performance.md.
+# Measures what has a budget, beside raw datagrams, bare ciphers and other stacks, and prints the table.
+bench:
+	docs/performance/bench
+
+# Measures handshakes under loss, and rewrites their tables and curves in docs/performance.md.
 performance:
 	docs/performance/update
 

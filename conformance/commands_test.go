@@ -33,6 +33,7 @@ func TestCommands(t *testing.T) {
 	t.Run("requests", func(t *testing.T) { c.at(t).requests(addr) })
 	t.Run("sensor", func(t *testing.T) { c.at(t).sensor(addr) })
 	t.Run("ping", func(t *testing.T) { c.at(t).ping(addr) })
+	t.Run("bench", func(t *testing.T) { c.at(t).bench(addr) })
 	t.Run("trust", func(t *testing.T) { c.at(t).trust(addr) })
 	t.Run("files", func(t *testing.T) { c.at(t).files(addr) })
 	t.Run("devices", func(t *testing.T) { c.at(t).devices(addr) })

@@ -17,7 +17,7 @@ import (
 // first deciles, which other work on the machine moves least.
 func BenchmarkHandshake(b *testing.B) {
 	for _, suite := range allSuites {
-		for _, mode := range []Mode{ModeKEM, ModeNone} {
+		for _, mode := range []Mode{ModeKEM, ModePSK, ModeNone} {
 			b.Run(fmt.Sprintf("%v/%v", suite, mode), func(b *testing.B) {
 				p := newPair(b, suite, mode)
 				var whole, bare, check, hash stopwatch

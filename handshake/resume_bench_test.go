@@ -4,9 +4,12 @@ import (
 	"crypto/rand"
 	"fmt"
 	"testing"
+
+	"github.com/cloudflare/circl/kem"
 )
 
-// BenchmarkResumption times both sides of a resumption, the new ticket included, in both forms.
+// BenchmarkResumption times both sides of a resumption, the new ticket included, in both forms, and
+// in the same run the KEM operations of the forward secret one; the small one has none. First deciles.
 func BenchmarkResumption(b *testing.B) {
 	for _, suite := range allSuites {
 		for _, ephemeral := range []bool{false, true} {
@@ -14,12 +17,35 @@ func BenchmarkResumption(b *testing.B) {
 			b.Run(fmt.Sprintf("%v/%s", suite, form), func(b *testing.B) {
 				c := newChain(b, suite, ModeKEM)
 				c.limits.Small = 255
+				scheme := suite.row().kem
+				var whole, bare stopwatch
 				b.ReportAllocs()
 				for b.Loop() {
-					oneResumption(b, c, ephemeral)
+					whole.time(func() { oneResumption(b, c, ephemeral) })
+					bare.time(func() { bareEphemeral(b, scheme) })
+				}
+				b.ReportMetric(whole.ns(), "resumption-ns")
+				b.ReportMetric(bare.ns(), "kem-ns")
+				if ephemeral {
+					b.ReportMetric(whole.ns()/bare.ns(), "ratio")
 				}
 			})
 		}
+	}
+}
+
+// bareEphemeral is a key, an encapsulation and a decapsulation.
+func bareEphemeral(b *testing.B, scheme kem.Scheme) {
+	pk, sk, err := scheme.GenerateKeyPair()
+	if err != nil {
+		b.Fatal(err)
+	}
+	ct, _, err := scheme.Encapsulate(pk)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := scheme.Decapsulate(sk, ct); err != nil {
+		b.Fatal(err)
 	}
 }
 

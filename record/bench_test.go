@@ -3,28 +3,60 @@ package record
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"fmt"
 	"testing"
 )
 
-const benchSize = 64
+var benchSizes = []int{16, 64, 256, 1024}
 
-// BenchmarkBare is what no record layer can do without: one AES-GCM operation
-// and one AES block, the yardstick for the two below.
-func BenchmarkBare(b *testing.B) {
-	block, _ := aes.NewCipher(make([]byte, 32))
-	aead, _ := cipher.NewGCM(block)
-	buffer, nonce, mask := make([]byte, benchSize+1+tagSize), make([]byte, ivSize), make([]byte, maskSize)
-	header := make([]byte, 3)
-	b.Run("Seal", func(b *testing.B) {
-		b.ReportAllocs()
+// eachSize runs a benchmark for both ciphers, with contents of several sizes.
+func eachSize(b *testing.B, run func(b *testing.B, suite CipherSuite, size int)) {
+	for _, suite := range []CipherSuite{AES128GCMSHA256, AES256GCMSHA384} {
+		for _, size := range benchSizes {
+			b.Run(fmt.Sprintf("%v/%d", suite, size), func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(size))
+				run(b, suite, size)
+			})
+		}
+	}
+}
+
+// bareCipher is what no record layer can do without: one AES-GCM operation and one AES block.
+func bareCipher(suite CipherSuite) (cipher.Block, cipher.AEAD) {
+	_, size, err := suite.algorithms()
+	if err != nil {
+		panic(err)
+	}
+	block, err := aes.NewCipher(make([]byte, size))
+	if err != nil {
+		panic(err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	return block, aead
+}
+
+// BenchmarkBareSeal is the yardstick of BenchmarkSeal.
+func BenchmarkBareSeal(b *testing.B) {
+	eachSize(b, func(b *testing.B, suite CipherSuite, size int) {
+		block, aead := bareCipher(suite)
+		buffer, nonce, mask, header := make([]byte, size+1+tagSize), make([]byte, ivSize), make([]byte, maskSize), make([]byte, 3)
 		for b.Loop() {
-			aead.Seal(buffer[:0], nonce, buffer[:benchSize+1], header)
+			aead.Seal(buffer[:0], nonce, buffer[:size+1], header)
 			block.Encrypt(mask, buffer[:maskSize])
 		}
 	})
-	sealed := aead.Seal(nil, nonce, make([]byte, benchSize+1), header)
-	b.Run("Open", func(b *testing.B) {
-		b.ReportAllocs()
+}
+
+// BenchmarkBareOpen is the yardstick of BenchmarkOpen.
+func BenchmarkBareOpen(b *testing.B) {
+	eachSize(b, func(b *testing.B, suite CipherSuite, size int) {
+		block, aead := bareCipher(suite)
+		buffer, nonce, mask, header := make([]byte, size+1+tagSize), make([]byte, ivSize), make([]byte, maskSize), make([]byte, 3)
+		sealed := aead.Seal(nil, nonce, make([]byte, size+1), header)
 		for b.Loop() {
 			copy(buffer, sealed)
 			block.Encrypt(mask, buffer[:maskSize])
@@ -36,32 +68,34 @@ func BenchmarkBare(b *testing.B) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	device, _ := testPair(b, AES256GCMSHA384, testID(b, "4711"))
-	buffer, message := make([]byte, 0, 128), make([]byte, benchSize)
-	b.ReportAllocs()
-	for b.Loop() {
-		device.send.next &= 0xFFFF // stays below the limit
-		if _, err := device.Seal(buffer, ApplicationData, message, true); err != nil {
-			b.Fatal(err)
+	eachSize(b, func(b *testing.B, suite CipherSuite, size int) {
+		device, _ := testPair(b, suite, testID(b, "4711"))
+		buffer, message := make([]byte, 0, size+64), make([]byte, size)
+		for b.Loop() {
+			device.send.next &= 0xFFFF // stays below the limit
+			if _, err := device.Seal(buffer, ApplicationData, message, true); err != nil {
+				b.Fatal(err)
+			}
 		}
-	}
+	})
 }
 
 func BenchmarkOpen(b *testing.B) {
-	device, server := testPair(b, AES256GCMSHA384, testID(b, "4711"))
-	sealed, err := device.Seal(nil, ApplicationData, make([]byte, benchSize), true)
-	if err != nil {
-		b.Fatal(err)
-	}
-	datagram := make([]byte, len(sealed))
-	b.ReportAllocs()
-	for b.Loop() {
-		copy(datagram, sealed)
-		server.receive[0].window.next = 0 // the same record is new again
-		if _, _, err := server.Open(datagram); err != nil {
+	eachSize(b, func(b *testing.B, suite CipherSuite, size int) {
+		device, server := testPair(b, suite, testID(b, "4711"))
+		sealed, err := device.Seal(nil, ApplicationData, make([]byte, size), true)
+		if err != nil {
 			b.Fatal(err)
 		}
-	}
+		datagram := make([]byte, len(sealed))
+		for b.Loop() {
+			copy(datagram, sealed)
+			server.receive[0].window.next = 0 // the same record is new again
+			if _, _, err := server.Open(datagram); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkNewConn(b *testing.B) {

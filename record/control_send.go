@@ -44,6 +44,16 @@ func (c *Control) due(now time.Time) bool {
 	return c.out.active() && !c.out.due.IsZero() && !now.Before(c.out.due)
 }
 
+// sortACKs sorts by insertion: there are at most maxACKs, mostly in order, and package slices would
+// make the device program 8 kB larger.
+func (c *Control) sortACKs() {
+	for i := range c.acks {
+		for j := i; j > 0 && c.acks[j].less(c.acks[j-1]); j-- {
+			c.acks[j], c.acks[j-1] = c.acks[j-1], c.acks[j]
+		}
+	}
+}
+
 // Append seals what is due: an ACK, then the message on its way. With last the last of these
 // records has no length and nothing may follow it in the datagram. On error dst is returned as
 // it was.
@@ -54,12 +64,7 @@ func (c *Control) Append(now time.Time, dst []byte, last bool) ([]byte, error) {
 	out, due := dst, c.due(now)
 	var err error
 	if len(c.acks) > 0 {
-		slices.SortFunc(c.acks, func(a, b RecordNumber) int {
-			if a.less(b) {
-				return -1
-			}
-			return 1
-		})
+		c.sortACKs()
 		if out, err = c.conn.Seal(out, ACK, c.acks.Append(nil), last && !due); err != nil {
 			return dst, err
 		}

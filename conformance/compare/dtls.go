@@ -73,7 +73,11 @@ func answerDTLS(w mux.ResponseWriter, r *mux.Message) {
 	answer := []byte(smallBody)
 	if r.Code() == codes.POST {
 		body, err := r.ReadBody()
-		if err != nil || len(body) != largeBody {
+		if err == nil && len(body) != largeBody {
+			w.SetResponse(codes.Changed, message.TextPlain, nil)
+			return
+		}
+		if err != nil {
 			w.SetResponse(codes.BadRequest, message.TextPlain, nil)
 			return
 		}
@@ -145,6 +149,15 @@ func (s *dtlsSession) ask(ctx context.Context) error {
 		return err
 	}
 	return checkAnswer(body, s.post)
+}
+
+func (s *dtlsSession) send(ctx context.Context, body []byte) error {
+	answer, err := s.client.Post(ctx, "/", message.AppOctets, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer s.client.ReleaseMessage(answer)
+	return checkChanged(answer.Code())
 }
 
 func (s *dtlsSession) request(ctx context.Context) (*pool.Message, error) {

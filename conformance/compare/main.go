@@ -24,6 +24,7 @@ type settings struct {
 	delay    time.Duration
 	seed     uint64
 	json     bool
+	load     *loadSettings // nil: handshakes
 }
 
 func main() {
@@ -48,7 +49,8 @@ func parseFlags(args []string, w io.Writer) (settings, error) {
 	f := flag.NewFlagSet("compare", flag.ContinueOnError)
 	f.SetOutput(w)
 	f.Usage = func() {
-		fmt.Fprint(w, "usage: compare [flags]\n\nHandshakes of several stacks through a relay with delay and loss, on loopback.\n\n")
+		fmt.Fprint(w, "usage: compare [flags]\n\nHandshakes of several stacks through a relay with delay and loss, on loopback,\n"+
+			"or with -load requests and memory of sessions, without the relay.\n\n")
 		f.PrintDefaults()
 	}
 	names := f.String("stack", strings.Join(stackNames(), ","), "stacks to measure")
@@ -58,10 +60,14 @@ func parseFlags(args []string, w io.Writer) (settings, error) {
 	f.IntVar(&o.parallel, "parallel", 20, "handshakes at once")
 	f.Uint64Var(&o.seed, "seed", 1, "of what is lost")
 	f.BoolVar(&o.json, "json", false, "print JSON")
+	load := defineLoad(f)
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
 	err := o.lists(*names, *loss)
+	if err == nil {
+		o.load, err = load()
+	}
 	switch {
 	case err != nil:
 	case f.NArg() > 0:
@@ -96,6 +102,9 @@ func (o *settings) lists(names, loss string) error {
 
 // run measures cell after cell. Rows of the table appear as they are done.
 func run(ctx context.Context, w io.Writer, o settings) error {
+	if o.load != nil {
+		return runLoad(ctx, w, o)
+	}
 	r := newReport(o)
 	if !o.json {
 		r.writeHead(w)

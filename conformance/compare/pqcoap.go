@@ -90,7 +90,7 @@ func answerPQCoAP(_ context.Context, r *coap.Request) *coap.Message {
 		return coap.Content(message.TextPlain, []byte(smallBody))
 	}
 	if len(r.Payload) != largeBody {
-		return coap.Status(coap.BadRequest)
+		return coap.Status(coap.Changed)
 	}
 	return coap.Content(message.AppOctets, make([]byte, largeBody))
 }
@@ -148,6 +148,14 @@ func (s *pqcoapSession) ask(ctx context.Context) error {
 		return fmt.Errorf("answered %v", answer.Code)
 	}
 	return checkAnswer(answer.Payload, s.post)
+}
+
+func (s *pqcoapSession) send(ctx context.Context, body []byte) error {
+	answer, err := s.conn.Post(ctx, "/", message.AppOctets, body)
+	if err != nil {
+		return err
+	}
+	return checkChanged(answer.Code)
 }
 
 func (s *pqcoapSession) request(ctx context.Context) (coap.Message, error) {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+
+	"github.com/plgd-dev/go-coap/v3/message/codes"
 )
 
 // A stack is one way to a secure first answer.
@@ -36,6 +38,13 @@ type session interface {
 	// ask makes the stack's request and returns when the whole answer is there.
 	ask(ctx context.Context) error
 	close()
+}
+
+// A sender is a session that can send bodies of any size too. Who is none takes no part in -load.
+type sender interface {
+	session
+	// send returns when the server has acknowledged the body.
+	send(ctx context.Context, body []byte) error
 }
 
 // stacks are all there are, in the order of the table.
@@ -83,6 +92,14 @@ func checkAnswer(got []byte, post bool) error {
 	}
 	if len(got) != want {
 		return fmt.Errorf("answer of %d bytes, want %d", len(got), want)
+	}
+	return nil
+}
+
+// checkChanged fails where a body was not taken.
+func checkChanged(code codes.Code) error {
+	if code != codes.Changed {
+		return fmt.Errorf("answered %v", code)
 	}
 	return nil
 }

@@ -12,7 +12,12 @@ var program = &cli.Program{
 	Name:  "pqcoap-conformance",
 	About: "pqcoap-conformance makes what shows that an implementation is one of pqcoap.",
 	Commands: []cli.Command{
+		benchCommand,
+		budgetsCommand,
+		floodCommand,
+		idleCommand,
 		lossCommand,
+		peerCommand,
 		sessionsCommand,
 		vectorsCommand,
 	},

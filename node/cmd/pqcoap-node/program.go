@@ -30,7 +30,7 @@ CoAP requests over that channel. Its file, which holds its private key and says 
 to know the server, is made by 'pqcoap-node init', or by 'pqcoap-server enroll'.`,
 		Commands: []cli.Command{
 			initCommand(), getCommand(), observeCommand(), postCommand(), putCommand(), deleteCommand(),
-			fetchCommand(), patchCommand(), ipatchCommand(), runCommand(), pingCommand(), proxyCommand(),
+			fetchCommand(), patchCommand(), ipatchCommand(), runCommand(), pingCommand(), benchCommand(), proxyCommand(),
 			checkCommand(), passphraseCommand(),
 		},
 		Examples: `

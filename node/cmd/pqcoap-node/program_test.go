@@ -23,7 +23,7 @@ func command(t *testing.T, args ...string) (code int, out, errs string) {
 }
 
 func TestHelp(t *testing.T) {
-	names := []string{"check", "passphrase", "get", "observe", "post", "put", "delete", "fetch", "patch", "ipatch", "run", "ping", "proxy"}
+	names := []string{"check", "passphrase", "get", "observe", "post", "put", "delete", "fetch", "patch", "ipatch", "run", "ping", "bench", "proxy"}
 	_, overview, _ := command(t, "help")
 	for _, name := range names {
 		code, out, errs := command(t, name, "-h")
@@ -95,6 +95,12 @@ func TestUsageErrors(t *testing.T) {
 		{"init 7K2M-9QXR-4TBC -server h -pin x", "-pin: want 64 hex digits"},
 		{"init 7K2M-9QXR-4TBC -server h -pin x -suite 5", "-suite: want 1, 2, 3 or 4"},
 		{"init -", "want 12 digits and letters"},
+		{"bench -c x y", "want no arguments, have 1"},
+		{"bench -c x -clients 0", "-clients and -duration: want more than 0"},
+		{"bench -c x -rate -1", "-rate and -payload: no less than 0"},
+		{"bench -c x -get /a -post /b", "-get and -post: want one of them"},
+		{"bench -c " + filepath.Dir(file) + "/..", "has no *.toml"},
+		{"bench -c " + filepath.Dir(file), "names no server: give -server ADDR"},
 		{"pong", "no command \"pong\""},
 	}
 	for _, tt := range tests {

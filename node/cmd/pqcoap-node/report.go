@@ -51,15 +51,20 @@ func newReport(pings []ping, failed int) report {
 	return r
 }
 
-// newPercentiles sorts d. A percentile is the smallest value that so many are not above.
+// newPercentiles sorts what there is, in microseconds. A percentile is the smallest value that so many are
+// not above.
 func newPercentiles(d []time.Duration) (p percentiles) {
 	if len(d) == 0 {
 		return p
 	}
-	slices.Sort(d)
+	sorted := make([]int, len(d)) // which the program sorts elsewhere too: it stays smaller
+	for i := range d {
+		sorted[i] = int(d[i].Microseconds())
+	}
+	slices.Sort(sorted)
 	at := func(percent int) *float64 {
-		rank := (len(d)*percent + 99) / 100
-		ms := float64(d[rank-1].Microseconds()) / 1000
+		rank := (len(sorted)*percent + 99) / 100
+		ms := float64(sorted[rank-1]) / 1000
 		return &ms
 	}
 	return percentiles{at(50), at(95), at(99), at(100)}

@@ -20,7 +20,7 @@ type Server struct {
 	public    *public
 	lane      *coap.Lane
 	sessions  sessionTable
-	pending   map[digest]*greeting // by m1, while its m2 is remembered
+	pending   brief[digest, *greeting] // by m1, while its m2 is remembered
 	late      late
 	retiring  map[string]*Session // by device, those that newer ones have replaced
 	gate      gate
@@ -42,7 +42,6 @@ func NewServer(cfg ServerConfig) *Server {
 		cfg:      cfg,
 		sessions: newSessionTable(cfg.Rand, cfg.Shard, cfg.Group),
 		gate:     newGate(&cfg.Admission, cfg.Rand),
-		pending:  make(map[digest]*greeting),
 		retiring: make(map[string]*Session),
 	}
 	s.cfg.counters = &s.stats.CoAP
@@ -186,6 +185,7 @@ func (s *Server) Advance(now time.Time, out *Outbox) {
 	s.lane.Advance(now)
 	s.forgetLate(now)
 	s.sweepDue(now)
+	s.cfg.Group.expire(now)
 	for session, ok := s.timers.Due(now); ok; session, ok = s.timers.Due(now) {
 		s.advance(now, session, out)
 	}

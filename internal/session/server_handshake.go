@@ -146,7 +146,7 @@ func (s *Server) begin(now time.Time, from asker, out *Outbox) {
 		return
 	}
 	sum := digest(sha256.Sum256(t.Body()))
-	if known := s.pending[sum]; known != nil {
+	if known, found := s.pending.get(sum); found {
 		s.repeat(now, known, from, out)
 		return
 	}
@@ -172,7 +172,7 @@ func (s *Server) begin(now time.Time, from asker, out *Outbox) {
 	s.sessions.enterHalfOpen(session)
 	session.token = s.resetToken(s.cfg.Era, session.id)
 	session.greeting = &greeting{digest: sum, work: s.prepare(now, work, session, from)}
-	s.pending[sum] = session.greeting
+	s.pending.set(sum, session.greeting)
 	s.emit(Event{Kind: EventWork, Work: work})
 }
 

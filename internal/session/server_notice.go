@@ -48,7 +48,7 @@ func (s *Server) Hear(now time.Time, n *Notice, out *Outbox) {
 	case noticeOpen:
 		s.opensElsewhere(now, n, out)
 	case noticeRepeat:
-		if known := s.pending[n.digest]; known != nil { // else it is over, and m1 comes again
+		if known, found := s.pending.get(n.digest); found { // else it is over, and m1 comes again
 			s.repeat(now, known, n.asker, out)
 		}
 	case noticeAnswer:

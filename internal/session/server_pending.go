@@ -59,8 +59,11 @@ func (s *Server) forgetOldest() {
 
 // forget has an m1 be new when it comes again.
 func (s *Server) forget(g *greeting) {
-	if g != nil && s.pending[g.digest] == g {
-		delete(s.pending, g.digest)
+	if g == nil {
+		return
+	}
+	if known, _ := s.pending.get(g.digest); known == g {
+		s.pending.delete(g.digest)
 		s.cfg.Group.disclaim(g.digest)
 	}
 }

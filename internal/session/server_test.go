@@ -65,12 +65,12 @@ func TestHalfOpenExpires(t *testing.T) {
 func empty(t *testing.T, s *Server) {
 	t.Helper()
 	tab := &s.sessions
-	if tab.count.Load() != 0 || tab.names.len != 0 || len(tab.byPrefix) != 0 || tab.unproven.Len() != 0 || len(s.pending) != 0 || !s.timers.Next().IsZero() {
+	if tab.count.Load() != 0 || tab.names.len != 0 || len(tab.byPrefix) != 0 || tab.unproven.Len() != 0 || len(s.pending.m) != 0 || !s.timers.Next().IsZero() {
 		t.Errorf("left behind: %d sessions, %d devices, %d prefixes, %d unproven, %d m1, timer at %v",
-			tab.count.Load(), tab.names.len, len(tab.byPrefix), tab.unproven.Len(), len(s.pending), s.timers.Next())
+			tab.count.Load(), tab.names.len, len(tab.byPrefix), tab.unproven.Len(), len(s.pending.m), s.timers.Next())
 	}
-	if g := s.cfg.Group; len(g.greeted) != 0 || len(s.retiring) != 0 {
-		t.Errorf("left behind: %d m1 of the group, %d that retire", len(g.greeted), len(s.retiring))
+	if g := s.cfg.Group; len(g.greeted.m) != 0 || len(s.retiring) != 0 {
+		t.Errorf("left behind: %d m1 of the group, %d that retire", len(g.greeted.m), len(s.retiring))
 	}
 	if tab.oldest != nil || tab.newest != nil || tab.arena.Len() != 0 {
 		t.Errorf("left behind: sessions in the order in which they were heard, or %d at rest", tab.arena.Len())

@@ -47,10 +47,10 @@ type Group struct {
 	sessions atomic.Int64 // of all states, now
 
 	mu       sync.Mutex
-	arrivals *arrivals         // sessions that open
-	greeted  map[digest]int    // in which shard the session is that an m1 has begun
-	newest   map[uint64]uint64 // by the hash of a device's name, the serial of its newest session
-	order    []confirmation    // those in newest, the oldest first
+	arrivals *arrivals             // sessions that open
+	greeted  brief[digest, int]    // in which shard the session is that an m1 has begun
+	newest   brief[uint64, uint64] // by the hash of a device's name, the serial of its newest session
+	order    []confirmation        // those in newest, the oldest first
 }
 
 type confirmation struct {
@@ -67,10 +67,7 @@ const (
 
 // NewGroup is for so many Servers, at most MaxShards.
 func NewGroup(shards int) *Group {
-	return &Group{
-		shards: shards, seed: maphash.MakeSeed(),
-		greeted: make(map[digest]int), newest: make(map[uint64]uint64),
-	}
+	return &Group{shards: shards, seed: maphash.MakeSeed()}
 }
 
 // part is what a shard has of a number, at least one.
@@ -98,10 +95,10 @@ func (g *Group) claim(m1 digest, shard int) int {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if home, ok := g.greeted[m1]; ok {
+	if home, ok := g.greeted.get(m1); ok {
 		return home
 	}
-	g.greeted[m1] = shard
+	g.greeted.set(m1, shard)
 	return shard
 }
 
@@ -110,7 +107,7 @@ func (g *Group) disclaim(m1 digest) {
 	if g.shards > 1 {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		delete(g.greeted, m1)
+		g.greeted.delete(m1)
 	}
 }
 
@@ -122,17 +119,35 @@ func (g *Group) confirm(now time.Time, name string, serial uint64) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.trim(now)
+	hash := maphash.String(g.seed, name)
+	if newest, _ := g.newest.get(hash); newest > serial {
+		return false
+	}
+	g.newest.set(hash, serial)
+	g.order = append(g.order, confirmation{hash, serial, now})
+	return true
+}
+
+// expire forgets what is over, also where nobody comes any more.
+func (g *Group) expire(now time.Time) {
+	if g.shards > 1 {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.trim(now)
+	}
+}
+
+// trim forgets the confirmations that are over, and makes room for one. The caller holds the lock.
+func (g *Group) trim(now time.Time) {
 	for len(g.order) > 0 && (len(g.order) >= maxConfirmations || now.Sub(g.order[0].at) > confirmationTime) {
-		if old := g.order[0]; g.newest[old.name] == old.serial {
-			delete(g.newest, old.name)
+		old := g.order[0]
+		if newest, _ := g.newest.get(old.name); newest == old.serial {
+			g.newest.delete(old.name)
 		}
 		g.order = g.order[1:]
 	}
-	hash := maphash.String(g.seed, name)
-	if g.newest[hash] > serial {
-		return false
+	if len(g.order) == 0 {
+		g.order = nil
 	}
-	g.newest[hash] = serial
-	g.order = append(g.order, confirmation{hash, serial, now})
-	return true
 }

@@ -174,7 +174,7 @@ func TestRepeatedForgotten(t *testing.T) {
 	shards := shardsOf(2, nil)
 	p := newPair(t, shards[1], deviceConfig(handshake.ModeKEM))
 	p.via(1, shards)
-	if n := len(shards[0].cfg.Group.greeted); n != 1 {
+	if n := len(shards[0].cfg.Group.greeted.m); n != 1 {
 		t.Fatalf("%d m1 are known", n)
 	}
 	shards[1].Advance(p.now.Add(halfOpenTimeout+time.Second), &p.toDevice)
@@ -268,10 +268,10 @@ func TestGroupConfirm(t *testing.T) {
 		t.Error("an older session")
 	case !g.confirm(epoch, "a", 6) || !g.confirm(epoch, "b", 1) || !g.confirm(epoch, "", 1):
 		t.Error("a newer session, another device, or none")
-	case !g.confirm(epoch.Add(confirmationTime+1), "c", 7) || len(g.newest) != 1 || len(g.order) != 1:
-		t.Errorf("%d and %d are remembered for ever", len(g.newest), len(g.order))
+	case !g.confirm(epoch.Add(confirmationTime+1), "c", 7) || len(g.newest.m) != 1 || len(g.order) != 1:
+		t.Errorf("%d and %d are remembered for ever", len(g.newest.m), len(g.order))
 	}
-	if one := NewGroup(1); !one.confirm(epoch, "a", 5) || !one.confirm(epoch, "a", 4) || len(one.newest) != 0 {
+	if one := NewGroup(1); !one.confirm(epoch, "a", 5) || !one.confirm(epoch, "a", 4) || len(one.newest.m) != 0 {
 		t.Error("a single shard remembers")
 	}
 }

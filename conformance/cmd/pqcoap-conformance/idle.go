@@ -35,8 +35,8 @@ func setupIdle(fs *flag.FlagSet) cli.Action {
 	cfg := idle.Config{Suite: handshake.MLKEM512}
 	levels := fs.String("n", "20000,100000", "`LIST` of numbers of sessions, ascending")
 	suite := fs.String("suite", "3", "`N` of the suite of the handshakes")
-	fs.DurationVar(&cfg.Settle, "settle", 80*time.Second, "`TIME` to let them rest: what is kept for late "+
-		"repetitions of a handshake is gone after 60 s")
+	fs.DurationVar(&cfg.Settle, "settle", 140*time.Second, "`TIME` to let them rest: what is kept for late "+
+		"repetitions of a handshake is gone after 2 minutes")
 	fs.IntVar(&cfg.Probes, "probes", 1000, "`N` requests for each number")
 	asJSON := fs.Bool("json", false, "print one JSON object at the end: suite, base_rss_bytes, levels (n, resting, opened_per_second, "+
 		"rss_bytes, rss_bytes_per_session, heap_bytes_per_session, recheck_ms, idle_cpu_ms, p50_us, p99_us, max_us, "+

@@ -129,6 +129,15 @@ func TestRowsMissing(t *testing.T) {
 	}
 }
 
+// A million counts, where they were opened.
+func TestMillion(t *testing.T) {
+	dir := good(t)
+	write(t, dir, "million", idle.Result{Levels: []idle.Level{{N: 1000000, Each: 700}}})
+	if all := rows(t, dir); Broken(all) != 1 {
+		t.Errorf("%d broken", Broken(all))
+	}
+}
+
 func TestWrite(t *testing.T) {
 	var out strings.Builder
 	Write(&out, []Row{{"longest figure", "1 µs", "2", Pass, "a"}, {"b", "-", "", Missing, "command"}})

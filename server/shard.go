@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/alarm"
 	"github.com/pqcoap/pqcoap/internal/endpoint"
 	"github.com/pqcoap/pqcoap/internal/session"
@@ -35,8 +36,9 @@ type shard struct {
 // errorPause keeps a socket that reports an error at each read from taking all of a core.
 const errorPause = 10 * time.Millisecond
 
-// leastBuffer is the room for one datagram; of those that are longer, none is ours.
-const leastBuffer = 2048
+// leastBuffer is the room for one datagram: the largest m1, which may come whole from a device that
+// knows its path to carry it, and its header.
+const leastBuffer = handshake.MaxM1 + 512
 
 // newShard makes one of so many, with engines that have a group in common.
 func newShard(s *Server, index int, port *udp.Port, engine *session.Server, shards int) *shard {

@@ -8,6 +8,9 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/plgd-dev/go-coap/v3/message"
 
 	"github.com/pqcoap/pqcoap/coap"
 	"github.com/pqcoap/pqcoap/handshake"
@@ -134,4 +137,42 @@ func BenchmarkLock(b *testing.B) {
 	for b.Loop() {
 		s.shards[0].receive(nil, nil)
 	}
+}
+
+// An m1 that comes in one datagram, as large as there are, is looked at.
+func TestWholeM1(t *testing.T) {
+	s := minimal(t)
+	p, err := Listen("127.0.0.1:0", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() { done <- s.ServePort(p) }()
+	to, err := net.Dial("udp", p.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	to.SetDeadline(time.Now().Add(10 * time.Second))
+	for id, size := range []int{1, 2400, handshake.MaxM1} {
+		m := coap.Message{
+			Code: coap.POST, MessageID: int32(id), Options: message.Options{{ID: message.URIPath, Value: []byte("hs")}},
+			Payload: make([]byte, size),
+		}
+		b, err := coap.Append(nil, &m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := make([]byte, 100)
+		to.Write(b)
+		n, err := to.Read(answer)
+		if err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		if got, err := coap.Parse(answer[:n]); err != nil || got.Code != coap.BadRequest || got.MessageID != int32(id) {
+			t.Errorf("%d bytes: %v, %v", size, got.Code, err)
+		}
+	}
+	s.Close()
+	<-done
 }

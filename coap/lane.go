@@ -3,6 +3,7 @@ package coap
 import (
 	"container/heap"
 	"errors"
+	"maps"
 	"net/netip"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 	busyRetry = 5    // s, the Max-Age of a 5.03 or 4.29
 
 	formatCBOR message.MediaType = 60 // RFC 8949 section 9.5
+
+	shrinkFrom = 1024 // entries; a map of fewer is left as it is
 )
 
 // DefaultUnproven bounds the transfers whose address has not been proven.
@@ -103,6 +106,7 @@ type LaneStats struct {
 type Lane struct {
 	config   LaneConfig
 	entries  map[laneKey]*laneEntry
+	most     int // of entries, since the map was made
 	expiry   expiryHeap
 	unproven pool
 	proven   pool
@@ -201,6 +205,11 @@ func (l *Lane) find(now time.Time, key laneKey) *laneEntry {
 // remove forgets an entry. What still points to it finds it gone.
 func (l *Lane) remove(e *laneEntry) {
 	delete(l.entries, e.key)
+	if l.most >= shrinkFrom && len(l.entries) <= l.most/4 { // a map does not get smaller by itself
+		smaller := make(map[laneKey]*laneEntry, len(l.entries))
+		maps.Copy(smaller, l.entries)
+		l.entries, l.most = smaller, len(smaller)
+	}
 	heap.Remove(&l.expiry, e.index)
 	e.pool.leave(e)
 	e.transfer, e.parked = nil, nil

@@ -304,3 +304,28 @@ func checkLane(t *testing.T, l *Lane) {
 		}
 	}
 }
+
+// TestLaneShrinks: what a rush has needed is given back.
+func TestLaneShrinks(t *testing.T) {
+	s := newStranger(t, LaneConfig{})
+	const rush = 4000
+	for n := range rush {
+		s.from = address(n, n)
+		s.want(upload(testBody(100, 1), 2, s.echo())[0], codes.Continue)
+	}
+	if s.lane.most != rush {
+		t.Fatalf("%d entries at most", s.lane.most)
+	}
+	kept := s.from
+	s.now = s.now.Add(entryIdle / 2)
+	s.want(upload(testBody(200, 1), 2, tag("a"))[0], codes.Continue)
+	s.now = s.now.Add(entryIdle/2 + 1)
+	s.lane.Advance(s.now)
+	if s.lane.most >= shrinkFrom || len(s.lane.entries) != 1 {
+		t.Errorf("%d entries, made for %d", len(s.lane.entries), s.lane.most)
+	}
+	s.from = kept
+	if got, _ := s.send(upload(testBody(200, 1), 2, tag("a"))[1]); len(got) != 1 {
+		t.Errorf("the one that stays is not known: %v", got)
+	}
+}

@@ -88,6 +88,7 @@ func (l *Lane) newEntry(v *visit, key laneKey, p *pool) *laneEntry {
 	}
 	p.enter(e)
 	l.entries[key] = e
+	l.most = max(l.most, len(l.entries))
 	heap.Push(&l.expiry, e)
 	return e
 }

@@ -6,14 +6,16 @@ import "time"
 
 // An Alarm calls a function at a deadline, or before it. It is guarded by its owner's lock.
 type Alarm struct {
+	ring  func()
 	timer *time.Timer
 	at    time.Time // when it goes off; zero: it is not set
+	off   bool      // it goes off now
 }
 
 // New makes one that is not set. The function runs in a goroutine of its own; it calls Off
 // first of all, under the owner's lock, and Set last.
 func New(f func()) *Alarm {
-	a := &Alarm{timer: time.AfterFunc(time.Hour, f)}
+	a := &Alarm{ring: f, timer: time.AfterFunc(time.Hour, f)}
 	a.timer.Stop()
 	return a
 }
@@ -25,11 +27,17 @@ func (a *Alarm) Set(now, deadline time.Time) {
 		return
 	}
 	a.at = deadline
-	a.timer.Reset(max(0, deadline.Sub(now)))
+	if wait := deadline.Sub(now); wait > 0 {
+		a.timer.Reset(wait)
+	} else if !a.off {
+		a.off = true
+		a.timer.Stop()
+		go a.ring()
+	}
 }
 
 // Off notes that the alarm has gone off.
-func (a *Alarm) Off() { a.at = time.Time{} }
+func (a *Alarm) Off() { a.at, a.off = time.Time{}, false }
 
 // Stop has it not go off any more, unless it is about to.
 func (a *Alarm) Stop() {

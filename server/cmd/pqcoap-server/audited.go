@@ -18,27 +18,41 @@ import (
 // change, unless server.toml has none of it.
 type audited struct {
 	control.Devices
+	trail
+}
+
+// A trail is the audit log of a folder, as the operator's commands write it.
+type trail struct {
 	dir string
 	off bool
 }
 
+// trailOf is that of a folder. Where server.toml cannot be read there is one.
+func trailOf(dir string) (trail, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "server.toml"))
+	if err != nil {
+		return trail{}, err
+	}
+	settings, err := server.ParseSettings(b)
+	return trail{dir, err == nil && !settings.Audit}, nil
+}
+
 // openAudited opens the devices of a folder.
 func openAudited(dir string) (*audited, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "server.toml"))
+	t, err := trailOf(dir)
 	if err != nil {
 		return nil, err
 	}
-	settings, err := server.ParseSettings(b)
-	devices, failed := control.Open(dir)
-	return &audited{devices, dir, err == nil && !settings.Audit}, failed // in doubt, with lines
+	devices, err := control.Open(dir)
+	return &audited{devices, t}, err
 }
 
 // note writes a line.
-func (a *audited) note(event func(l *audit.Log, now time.Time) error) error {
-	if a.off {
+func (t trail) note(event func(l *audit.Log, now time.Time) error) error {
+	if t.off {
 		return nil
 	}
-	l, err := audit.Open(a.dir)
+	l, err := audit.Open(t.dir)
 	if err != nil {
 		return err
 	}

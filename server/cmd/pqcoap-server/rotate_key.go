@@ -10,6 +10,7 @@ import (
 	"github.com/pqcoap/pqcoap/handshake"
 	"github.com/pqcoap/pqcoap/internal/cli"
 	"github.com/pqcoap/pqcoap/server"
+	"github.com/pqcoap/pqcoap/server/audit"
 	"github.com/pqcoap/pqcoap/server/control"
 	"github.com/pqcoap/pqcoap/server/registry"
 )
@@ -69,8 +70,18 @@ func (r *rotation) run(_ context.Context, std cli.Streams, args []string) error 
 			return err
 		}
 		fmt.Fprintf(std.Out, "suite        %s\nfingerprint  %x\n", suiteText(suite), fresh.ServerCredential().Fingerprint())
-		return nil
+		return r.note("server key made", fresh.ServerCredential())
 	}
+}
+
+// note writes a line in the audit log, since no server may run that would.
+func (r *rotation) note(what string, key *handshake.ServerCredential) error {
+	t, err := trailOf(*r.folder.dir)
+	if err != nil {
+		return err
+	}
+	kid := key.KeyID()
+	return t.note(func(l *audit.Log, now time.Time) error { return l.Rotated(now, what, kid[:]) })
 }
 
 // end tells how far a rotation is, and ends it where that is asked for.
@@ -102,7 +113,7 @@ func (r *rotation) end(std cli.Streams, suite handshake.Suite) error {
 		return err
 	}
 	fmt.Fprintf(std.Out, "dropped           %x\n", retired.Fingerprint())
-	return nil
+	return r.note("server key dropped", retired)
 }
 
 // learning counts devices by what they know of a rotation.

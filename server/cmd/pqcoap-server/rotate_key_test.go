@@ -44,6 +44,10 @@ func TestRotateKey(t *testing.T) {
 		if prints := line(t, 0, "fingerprint"); strings.Contains(prints, "retiring") {
 			t.Errorf("fingerprints:\n%s", prints)
 		}
+		log := read(t, "home/audit.log") // a server that runs adds lines of its own
+		if strings.Count(log, "server key made") != 1 || strings.Count(log, "server key dropped") != 1 {
+			t.Errorf("the audit log:\n%s", log)
+		}
 	})
 }
 

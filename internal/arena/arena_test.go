@@ -153,7 +153,7 @@ func FuzzChurn(f *testing.F) {
 			if s >= 128 && len(m.refs) > 0 {
 				m.free(int(s) * (i + 1) % len(m.refs))
 			} else {
-				m.alloc(int(s) * int(s))
+				m.alloc(int(s) * int(s) % (Largest + 1))
 			}
 		}
 		m.checkAll()

@@ -111,6 +111,7 @@ func (d *demo) prepare(path string) (*server.Dir, error) {
 	if d.device, err = e.config(folder); err != nil {
 		return nil, err
 	}
+	d.device.State = "" // nothing stays of it
 	err = withDevices(path, func(devices control.Devices) error { return devices.Enroll(device(d.device)) })
 	if err != nil {
 		return nil, err

@@ -16,6 +16,8 @@ import (
 func TestDemo(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
+	here := t.TempDir()
+	t.Chdir(here)
 	code, out, errs := command(t, "demo")
 	if code != 0 || errs != "" {
 		t.Fatalf("code %d, errors %s\n%s", code, errs, out)
@@ -31,8 +33,10 @@ func TestDemo(t *testing.T) {
 			t.Errorf("lacks %q:\n%s", part, out)
 		}
 	}
-	if left, err := os.ReadDir(temp); err != nil || len(left) != 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+	for _, dir := range []string{temp, here} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+			t.Errorf("left behind: %v, %v", left, err)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ test:
 	  test -d conformance/interop/nodecoap/node_modules || printf '\n%s\n%s\n\n' \
 	  'SKIPPED: some of conformance/interop, which needs the package libcoap3-bin, Node.js, and' \
 	  'npm ci in conformance/interop/nodecoap. Where CI=true it is a failure.'
-	@{ command -v qemu-arm-static && command -v qemu-s390x-static || command -v qemu-arm && command -v qemu-s390x; } >/dev/null || \
+	@{ command -v qemu-arm-static && command -v qemu-s390x-static || { command -v qemu-arm && command -v qemu-s390x; }; } >/dev/null || \
 	  printf '\n%s\n\n' 'SKIPPED: most of conformance/cross, which needs the package qemu-user-static. Where CI=true it is a failure.'
 
 # With CoAP software that is not ours: libcoap3-bin and Node.js have to be there.

@@ -44,16 +44,7 @@ func BenchmarkGET(b *testing.B) {
 func BenchmarkEcho(b *testing.B) {
 	echo := loopback(b)
 	defer echo.Close()
-	go func() {
-		buf := make([]byte, 2048)
-		for {
-			n, from, err := echo.ReadFromUDPAddrPort(buf)
-			if err != nil {
-				return
-			}
-			echo.WriteToUDPAddrPort(buf[:n], from)
-		}
-	}()
+	go sendBack(echo)
 	client := loopback(b)
 	defer client.Close()
 	to := echo.LocalAddr().(*net.UDPAddr).AddrPort()
@@ -65,6 +56,18 @@ func BenchmarkEcho(b *testing.B) {
 		if _, _, err := client.ReadFromUDPAddrPort(buf); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// sendBack sends back what comes to a socket, until it is closed.
+func sendBack(echo *net.UDPConn) {
+	buf := make([]byte, 2048)
+	for {
+		n, from, err := echo.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		echo.WriteToUDPAddrPort(buf[:n], from)
 	}
 }
 
@@ -122,16 +125,7 @@ func BenchmarkGETs(b *testing.B) {
 func BenchmarkEchos(b *testing.B) {
 	echo := loopback(b)
 	defer echo.Close()
-	go func() {
-		buf := make([]byte, 2048)
-		for {
-			n, from, err := echo.ReadFromUDPAddrPort(buf)
-			if err != nil {
-				return
-			}
-			echo.WriteToUDPAddrPort(buf[:n], from)
-		}
-	}()
+	go sendBack(echo)
 	to := echo.LocalAddr().(*net.UDPAddr).AddrPort()
 	together(b, func() (func() error, func()) {
 		client := loopback(b)

@@ -297,7 +297,7 @@ func TestReceiveAll(t *testing.T) {
 		in, out := listening(t, "127.0.0.1:0", conn), listening(t, "127.0.0.1:0", conn)
 		const most = 500
 		var arrived, sent atomic.Int64
-		done := make(chan error)
+		done := make(chan error, 1)
 		go func() {
 			batch := newBatch(4, 64)
 			done <- in.Conns()[0].Receive(batch, func(n int) bool {
@@ -314,8 +314,10 @@ func TestReceiveAll(t *testing.T) {
 			}
 			out.Write(burst)
 			sent.Add(int64(len(burst)))
-			for arrived.Load() < min(most, sent.Load()) { // one that is missed stops it here
-				runtime.Gosched()
+			for since := time.Now(); arrived.Load() < min(most, sent.Load()); runtime.Gosched() {
+				if time.Since(since) > 10*time.Second {
+					t.Fatalf("%d of %d have arrived", arrived.Load(), sent.Load())
+				}
 			}
 		}
 		if err := <-done; err != nil {

@@ -100,7 +100,7 @@ func (c *Claims) encode() []byte {
 func parseClaims(b []byte) (*Claims, error) {
 	var all map[any]any
 	var o claimsObject
-	if err := decode(b, &all); err != nil || decoding.Unmarshal(b, &o) != nil {
+	if err := decode(b, &all); err != nil || !coding.Fill(b, &o) {
 		return nil, ErrMalformed
 	}
 	if _, ok := all[uint64(claimAudience)]; ok {
